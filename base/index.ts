@@ -1,0 +1,26 @@
+import './promise-with-resolvers.ts'
+
+export {
+  bytesOf,
+  concatBytes,
+  equalBytes,
+  fromHex,
+  sha256,
+  sha256Hex,
+  toHex,
+  utf8,
+} from './bytes.ts'
+export { type Clock, systemClock } from './clock.ts'
+export {
+  CotuneError,
+  type CotuneErrorInit,
+  EXIT,
+  type ExitCode,
+  errorMessage,
+  isCotuneError,
+} from './errors.ts'
+export { EventLog, type Numbered } from './event-log.ts'
+export { syncFolder, writeFileAtomic } from './files.ts'
+export { type Startable, startAll, stopAll } from './lifecycle.ts'
+export { packagePath, packageVersion } from './package-root.ts'
+export { createRandom, type Random } from './random.ts'
