@@ -1,0 +1,28 @@
+import { describeNode, type Node } from './node.ts'
+import type { Program } from './program.ts'
+
+/** `%12 matmul [8,64] (%3, %11) transposeB=true`. */
+export function printNode(node: Node): string {
+  const operands =
+    node.inputs.length > 0 ? ` (${node.inputs.map((x) => `%${x.id}`).join(', ')})` : ''
+  const parameters = Object.entries(node.parameters)
+    .filter(
+      ([key, value]) => key !== 'name' && key !== 'shape' && key !== 'dtype' && value !== false,
+    )
+    .map(([key, value]) => ` ${key}=${printValue(value)}`)
+  return `${describeNode(node)}${operands}${parameters.join('')}`
+}
+
+/** A program for reading: one line a node, then what it returns and what it updates. */
+export function printProgram(program: Program): string {
+  const lines = program.nodes.map(printNode)
+  for (const [name, node] of program.outputs) lines.push(`output "${name}" = %${node.id}`)
+  for (const [name, node] of program.updates) lines.push(`update "${name}" = %${node.id}`)
+  return lines.join('\n')
+}
+
+function printValue(value: unknown): string {
+  if (!ArrayBuffer.isView(value)) return Array.isArray(value) ? `[${value}]` : String(value)
+  const data = Array.from(value as unknown as Float32Array)
+  return data.length > 4 ? `[${data.slice(0, 4)},... ${data.length}]` : `[${data}]`
+}
