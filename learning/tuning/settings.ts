@@ -1,0 +1,38 @@
+import { z } from 'zod'
+
+/**
+ * How a device and the cloud peer tune. A reconstruction (docs/co-tuning.md): the paper's own hyper-parameters could not be read.
+ * Unknown keys are refused.
+ */
+export const tuningSettingsSchema = z.strictObject({
+  /** Of the proxy model's shared and private adapters, and of a small model tuned by LoRA. */
+  rank: z.number().int().min(1).max(256).default(8),
+  alpha: z.number().positive().default(16),
+  /** `full` trains every parameter of the small model; meant for models of a few million. */
+  slm: z.enum(['full', 'lora']).default('full'),
+  /** Rows of a batch, tokens of a row. */
+  batch: z.number().int().min(1).max(1024).default(8),
+  length: z.number().int().min(16).max(8192).default(128),
+  dstEpochs: z.number().int().min(0).default(2),
+  samlEpochs: z.number().int().min(1).default(4),
+  cloudEpochs: z.number().int().min(0).default(1),
+  slmLearningRate: z.number().positive().default(1e-3),
+  dpmLearningRate: z.number().positive().default(2e-3),
+  llmLearningRate: z.number().positive().default(5e-4),
+  /** a: weight of the knowledge-distillation loss in the small model's (or the large model's) loss. */
+  modelKdWeight: z.number().min(0).max(1).default(0.5),
+  /** b: the same in the proxy model's. */
+  dpmKdWeight: z.number().min(0).max(1).default(0.5),
+  temperature: z.number().positive().default(2),
+  topK: z.number().int().min(1).max(1024).default(32),
+  /** a and b grow linearly from 0 over this many rounds: an untrained peer is noise. */
+  rampRounds: z.number().int().min(0).default(0),
+  /** Distil only where the teacher is better on the example. */
+  gate: z.boolean().default(true),
+})
+
+export type TuningSettings = z.infer<typeof tuningSettingsSchema>
+
+export function tuningSettings(given: unknown = {}): TuningSettings {
+  return tuningSettingsSchema.parse(given)
+}
