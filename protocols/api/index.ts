@@ -1,1 +1,4 @@
+export { type ApiClient, type ApiClientInit, createApiClient } from './client.ts'
+export { type ApiHandlers, type ApiServerInit, createApiServer } from './server.ts'
+export { controlSocketPath } from './socket-path.ts'
 export type * from './types.ts'

@@ -279,3 +279,28 @@ export interface Routes {
   }
 }
 export type Route = keyof Routes
+
+/** One thing that must hold for a peer to do its work: the answer of `/readyz`, as data. */
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  /** Why not, and what to do; empty when all is well. */
+  readonly text: string
+}
+
+/** `GET /healthz` (200 while live) and `GET /readyz` (200 while ready); 503 otherwise, with the same body. */
+export interface Health {
+  readonly live: boolean
+  readonly ready: boolean
+  readonly checks: readonly HealthCheck[]
+}
+
+/** What `error` holds in the body of every reply that is not a success. */
+export interface ApiFailure {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly data?: Readonly<Record<string, unknown>>
+  /** What a command line exits with. */
+  readonly exit?: number
+}
