@@ -1,0 +1,1 @@
+export { checkPrivate, createIdentity, type Identity, loadIdentity } from './identity.ts'
