@@ -1,0 +1,94 @@
+import type { Node } from '#engine'
+
+export type Family = 'gpt2' | 'llama' | 'qwen2'
+
+/** What every family's config.json comes down to. Sizes in elements. */
+export interface ModelConfig {
+  readonly family: Family
+  /** Width of the head; may be larger than the tokenizer's vocabulary. */
+  readonly vocabularySize: number
+  readonly hiddenSize: number
+  readonly layers: number
+  readonly heads: number
+  /** Heads of keys and values, fewer than `heads` in grouped-query attention. */
+  readonly keyValueHeads: number
+  readonly headSize: number
+  readonly intermediateSize: number
+  /** Longest sequence the model was made for, in tokens. */
+  readonly contextLength: number
+  /** Whether the head shares the weights of the token embedding. */
+  readonly tiedHead: boolean
+  /** The epsilon of its normalisation layers. */
+  readonly epsilon: number
+  readonly eosIds: readonly number[]
+  readonly bosId: number | undefined
+}
+
+/** A linear layer that may carry an adapter. */
+export interface Linear {
+  /** Hugging Face module name: `model.layers.0.self_attn.q_proj`. Its weight is `<name>.weight`. */
+  readonly name: string
+  readonly inputSize: number
+  readonly outputSize: number
+  /** How the weight lies: [output, input], or [input, output] in GPT-2's Conv1D. */
+  readonly layout: 'output-input' | 'input-output'
+}
+
+/**
+ * Who builds a graph decides what a parameter is: a frozen weight, a variable that training updates, an input;
+ * and whether a linear layer carries adapters.
+ */
+export interface ParameterScope {
+  parameter(name: string, shape: readonly number[]): Node
+  /** What adapters add to the output of the linear layer `name` for its input `x` [N, input]; undefined for nothing. */
+  linear?(name: string, x: Node): Node | undefined
+}
+
+/** Keys and values of tokens already read, for decoding. */
+export interface KeyValueCache {
+  /** One a layer, [B, keyValueHeads, T, headSize]. */
+  readonly keys: readonly Node[]
+  /** One a layer, [B, keyValueHeads, T, headSize]. */
+  readonly values: readonly Node[]
+  /** float32 [B, T]: 1 where the column holds a token of this row, else 0. */
+  readonly filled: Node
+}
+
+export interface HiddenInputs {
+  /** int32 [B, S]. */
+  readonly tokens: Node
+  /** int32 [B, S], from 0; at most the number of columns (S, or T + S with a cache) less one. */
+  readonly positions: Node
+  /**
+   * int32 [B, S]: a token attends to earlier tokens of its own segment only; padding is segment 0.
+   * Left out: each row is one segment.
+   */
+  readonly segments?: Node
+  /** Every new token also attends to the filled columns. Not together with `segments`. */
+  readonly cache?: KeyValueCache
+}
+
+export interface HiddenStates {
+  /** After the last normalisation, [B * S, hiddenSize]; row b * S + s is token s of row b. */
+  readonly states: Node
+  /** Keys of these tokens, one a layer, [B, keyValueHeads, S, headSize]: what a cache is filled with. */
+  readonly keys: readonly Node[]
+  readonly values: readonly Node[]
+}
+
+/** A causal language model as a description: it holds shapes and builds graphs, never numbers. */
+export interface CausalModel {
+  readonly family: Family
+  readonly config: ModelConfig
+  /** The config.json it came from, kept whole so that a saved copy says the same. */
+  readonly source: Readonly<Record<string, unknown>>
+  /** Hugging Face names to shapes, in the order of the layers. */
+  readonly parameters: ReadonlyMap<string, readonly number[]>
+  readonly linears: readonly Linear[]
+  /** The parameter a stored tensor's name stands for: itself, another spelling, or undefined for a buffer to ignore. */
+  resolveName(stored: string): string | undefined
+  /** @throws CotuneError MODEL_CONTEXT_EXCEEDED if there are more columns than the model has positions. */
+  hidden(inputs: HiddenInputs, scope: ParameterScope): HiddenStates
+  /** The head: [M, hiddenSize] -> [M, vocabularySize]. */
+  logits(rows: Node, scope: ParameterScope): Node
+}

@@ -1,0 +1,41 @@
+import { CotuneError, EXIT } from '#base'
+import type { CausalModel, Family } from './causal-model.ts'
+import { createGpt2 } from './gpt2.ts'
+import { configInvalid, type HfConfig, refuseForeignOptions } from './hf-config.ts'
+import { createLlama } from './llama.ts'
+import { createQwen2 } from './qwen2.ts'
+
+const FAMILIES: Readonly<Record<Family, (config: HfConfig) => CausalModel>> = {
+  gpt2: createGpt2,
+  llama: createLlama,
+  qwen2: createQwen2,
+}
+
+/**
+ * The model a Hugging Face configuration describes; `model_type` chooses the family.
+ *
+ * @throws CotuneError MODEL_TYPE_UNSUPPORTED, MODEL_CONFIG_INVALID or MODEL_CONFIG_UNSUPPORTED, naming the key
+ */
+export function createModel(config: HfConfig): CausalModel {
+  const type = config.model_type
+  if (typeof type !== 'string') throw configInvalid('model_type', 'model_type is missing')
+  if (!Object.hasOwn(FAMILIES, type)) throw unsupportedType(type, config)
+  refuseForeignOptions(config)
+  return FAMILIES[type as Family](config)
+}
+
+function unsupportedType(type: string, config: HfConfig): CotuneError {
+  const { architectures } = config
+  const causal =
+    !Array.isArray(architectures) ||
+    architectures.some((name) => /CausalLM|LMHeadModel/.test(String(name)))
+  const supported = Object.keys(FAMILIES).join(', ')
+  const message = causal
+    ? `model_type "${type}" is not supported (supported: ${supported})`
+    : `model_type "${type}" is not a causal language model`
+  return new CotuneError('MODEL_TYPE_UNSUPPORTED', `config.json: ${message}`, {
+    hint: `Choose a checkpoint of one of the families ${supported}.`,
+    data: { modelType: type },
+    exit: EXIT.data,
+  })
+}
