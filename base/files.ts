@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { storageError } from './storage-error.ts'
 
 /**
  * Writes a file so that a reader, or a restart after a crash, sees the old content or the new, never a part:
  * temporary file, fsync, rename, fsync of the folder.
+ *
+ * @throws CotuneError `DISK_FULL`.
  */
 export async function writeFileAtomic(
   path: string,
@@ -18,7 +21,8 @@ export async function writeFileAtomic(
     try {
       if (typeof content === 'string' || content instanceof Uint8Array)
         await file.writeFile(content)
-      else for await (const part of content) await file.write(part)
+      // Unlike write(), writeFile() goes on after a short write.
+      else for await (const part of content) await file.writeFile(part)
       await file.sync()
     } finally {
       await file.close()
@@ -26,7 +30,7 @@ export async function writeFileAtomic(
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw error
+    throw storageError(error, path)
   }
   await syncFolder(dirname(path))
 }

@@ -11,6 +11,8 @@ export {
   utf8,
 } from './bytes.ts'
 export { type Clock, systemClock } from './clock.ts'
+export { type ConfigSources, type LoadedConfig, loadConfig } from './config.ts'
+export { didYouMean } from './did-you-mean.ts'
 export {
   CotuneError,
   type CotuneErrorInit,
@@ -21,6 +23,22 @@ export {
 } from './errors.ts'
 export { EventLog, type Numbered } from './event-log.ts'
 export { syncFolder, writeFileAtomic } from './files.ts'
+export { cotuneHome } from './home.ts'
 export { type Startable, startAll, stopAll } from './lifecycle.ts'
+export {
+  createLogger,
+  type Logger,
+  type LoggerInit,
+  type LogLevel,
+  silentLogger,
+} from './logger.ts'
 export { packagePath, packageVersion } from './package-root.ts'
 export { createRandom, type Random } from './random.ts'
+export {
+  closeDatabase,
+  type Database,
+  type DatabaseInit,
+  inTransaction,
+  openDatabase,
+} from './sqlite.ts'
+export { storageError } from './storage-error.ts'
