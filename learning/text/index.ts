@@ -1,0 +1,5 @@
+export { createTokenizer, type TokenizerOptions } from './create-tokenizer.ts'
+export { loadTokenizer, saveTokenizer } from './load-tokenizer.ts'
+export { renderPrompt } from './render-prompt.ts'
+export type { TokenizedText, Tokenizer } from './tokenizer.ts'
+export { parseTokenizerFile, type TokenizerFile } from './tokenizer-file.ts'
