@@ -13,6 +13,7 @@ export {
 export { type Clock, systemClock } from './clock.ts'
 export { type ConfigSources, type LoadedConfig, loadConfig } from './config.ts'
 export { didYouMean } from './did-you-mean.ts'
+export { createDigestFiles, type DigestFiles } from './digest-files.ts'
 export {
   CotuneError,
   type CotuneErrorInit,
@@ -24,6 +25,7 @@ export {
 export { EventLog, type Numbered } from './event-log.ts'
 export { syncFolder, writeFileAtomic } from './files.ts'
 export { cotuneHome } from './home.ts'
+export { type Job, JobQueue } from './job-queue.ts'
 export { type Startable, startAll, stopAll } from './lifecycle.ts'
 export {
   createLogger,
@@ -34,6 +36,9 @@ export {
 } from './logger.ts'
 export { packagePath, packageVersion } from './package-root.ts'
 export { createRandom, type Random } from './random.ts'
+export { importError } from './rows/import-error.ts'
+export { readRows } from './rows/read-rows.ts'
+export type { BrokenRow, Row, RowSource } from './rows/row.ts'
 export {
   closeDatabase,
   type Database,
