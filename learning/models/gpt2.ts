@@ -15,6 +15,7 @@ import {
   configInvalid,
   epsilon,
   type HfConfig,
+  layerCount,
   parseHfConfig,
   requireOption,
   size,
@@ -24,7 +25,7 @@ import {
 const schema = z.object({
   vocab_size: size,
   n_embd: size,
-  n_layer: size,
+  n_layer: layerCount,
   n_head: size,
   n_positions: size.default(1024),
   n_inner: size.nullish(),

@@ -5,8 +5,12 @@ import type { RopeConfig, RopeScaling } from './rope.ts'
 /** A config.json as Hugging Face writes it; keys that change nothing here are kept and not looked at. */
 export type HfConfig = Readonly<Record<string, unknown>>
 
-/** Pieces of the families' schemas. */
-export const size = z.int().positive()
+/** Pieces of the families' schemas. The bounds keep a hostile file from asking for endless tables. */
+export const size = z
+  .int()
+  .positive()
+  .max(2 ** 31 - 1)
+export const layerCount = z.int().positive().max(1_000)
 export const epsilon = z.number().positive()
 export const tokenIds = z.union([
   z
@@ -40,6 +44,7 @@ function expectation(issue: z.core.$ZodIssue | undefined): string {
   if (issue?.code === 'invalid_type')
     return `must be ${issue.expected === 'int' || issue.expected === 'number' ? 'a positive integer' : `a ${issue.expected}`}`
   if (issue?.code === 'too_small') return 'must be positive'
+  if (issue?.code === 'too_big') return 'is too large'
   return `is not valid (${issue?.message.toLowerCase()})`
 }
 

@@ -8,6 +8,8 @@ export type {
   ModelConfig,
   ParameterScope,
 } from './causal-model.ts'
+export { type Checkpoint, type CheckpointWarning, loadCheckpoint } from './checkpoint.ts'
+export { checkpointDigest } from './checkpoint-digest.ts'
 export { createModel } from './create-model.ts'
 export type { HfConfig } from './hf-config.ts'
 export { initialise } from './initialise.ts'
@@ -17,4 +19,5 @@ export {
   encodeSafetensors,
   type StoredDtype,
 } from './safetensors.ts'
+export { type SaveCheckpointInit, saveCheckpoint } from './save-checkpoint.ts'
 export { createScope, frozenScope, variableScope } from './scope.ts'

@@ -71,29 +71,34 @@ export function decodeSafetensors(bytes: Uint8Array, label: string): ReadonlyMap
  * @throws CotuneError SAFETENSORS_DTYPE_UNSUPPORTED
  */
 export function decodeTensor(stored: StoredTensor, bytes: Uint8Array, file: string): Tensor {
-  const { name, dtype, shape } = stored
-  const values = decodeValues(dtype, bytes)
-  if (values === undefined)
-    throw new CotuneError(
-      'SAFETENSORS_DTYPE_UNSUPPORTED',
-      `${file}: tensor ${name} has dtype ${dtype}, which is not supported`,
-      {
-        hint: 'Convert the checkpoint to F32, F16 or BF16; quantised weights cannot be tuned.',
-        data: { file, tensor: name, dtype },
-        exit: EXIT.data,
-      },
-    )
-  return { dtype: 'float32', shape, data: values }
+  checkDtype(stored, file)
+  return { dtype: 'float32', shape: stored.shape, data: decodeValues(stored.dtype, bytes) }
 }
 
-function decodeValues(dtype: string, bytes: Uint8Array): Float32Array | undefined {
+/**
+ * Refuses a tensor whose numbers cannot become float32 weights.
+ *
+ * @throws CotuneError SAFETENSORS_DTYPE_UNSUPPORTED
+ */
+export function checkDtype({ name, dtype }: StoredTensor, file: string): void {
+  if (Object.values<string>(DTYPE_NAMES).includes(dtype)) return
+  throw new CotuneError(
+    'SAFETENSORS_DTYPE_UNSUPPORTED',
+    `${file}: tensor ${name} has dtype ${dtype}, which is not supported`,
+    {
+      hint: 'Convert the checkpoint to F32, F16 or BF16; quantised weights cannot be tuned.',
+      data: { file, tensor: name, dtype },
+      exit: EXIT.data,
+    },
+  )
+}
+
+function decodeValues(dtype: string, bytes: Uint8Array): Float32Array {
   // The format is little-endian, and so is every platform Node runs on.
   const { buffer, byteOffset, byteLength } = bytes
   if (dtype === 'F32') return new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)
-  const half = () => new Uint16Array(buffer as ArrayBuffer, byteOffset, byteLength / 2)
-  if (dtype === 'F16') return float16ToFloat32(half())
-  if (dtype === 'BF16') return bfloat16ToFloat32(half())
-  return undefined
+  const bits = new Uint16Array(buffer as ArrayBuffer, byteOffset, byteLength / 2)
+  return dtype === 'F16' ? float16ToFloat32(bits) : bfloat16ToFloat32(bits)
 }
 
 function encodeHeader(entries: readonly [string, unknown][]): Uint8Array {

@@ -15,6 +15,7 @@ export const INDEX_FILE = 'model.safetensors.index.json'
 
 /** A tensor that lies in one of a checkpoint's files and has not been read yet. */
 export interface LazyTensor extends StoredTensor {
+  readonly file: string
   /** @throws CotuneError SAFETENSORS_DTYPE_UNSUPPORTED */
   readonly read: () => Promise<Tensor>
 }
@@ -75,7 +76,7 @@ function shardsOf(json: string): readonly string[] {
     if (basename(shard) !== shard || shard.includes('\\') || shard === '..')
       throw new CotuneError(
         'MODEL_INDEX_OUTSIDE',
-        `${INDEX_FILE} names a file outside the folder (${shard})`,
+        `${INDEX_FILE}: the index names a file outside the folder (${shard})`,
         {
           hint: 'Refused: shards must lie next to their index. Get the checkpoint from a source you trust.',
           data: { shard },
@@ -117,6 +118,7 @@ async function readTensors(handle: FileHandle, file: string): Promise<LazyTensor
   )
   return [...header.tensors.values()].map((stored) => ({
     ...stored,
+    file,
     read: async () => {
       const bytes = await readExactly(handle, start + stored.begin, stored.end - stored.begin, file)
       return decodeTensor(stored, bytes, file)
