@@ -1,5 +1,5 @@
 import { CotuneError } from '#base'
-import type { Node, NodeOf, Operator, OperatorParameters } from './node.ts'
+import type { Node, Operator, Operators } from './node.ts'
 import { inferType } from './shapes.ts'
 import { type DType, type Shape, sizeOf, tensor } from './tensor.ts'
 
@@ -8,14 +8,11 @@ let nextId = 0
 /** Every node is made here: the shape rule runs, so a node that exists is well formed. */
 function build<K extends Operator>(
   operator: K,
-  inputs: readonly Node[],
-  parameters: OperatorParameters[K],
+  inputs: Operators[K]['operands'],
+  parameters: Operators[K]['parameters'],
 ): Node {
-  const untyped = { id: nextId++, operator, inputs, parameters } as unknown as Omit<
-    NodeOf<'add'>,
-    'shape' | 'dtype'
-  >
-  return Object.freeze({ ...untyped, ...inferType(untyped) }) as unknown as Node
+  const node = { id: nextId++, operator, inputs, parameters, dtype: 'float32', shape: [] }
+  return Object.freeze({ ...node, ...inferType(node as unknown as Node) }) as unknown as Node
 }
 
 // Leaves.
@@ -248,7 +245,7 @@ function reductionOf(
   x: Node,
   axes: readonly number[] = [...x.shape.keys()],
   { keepDims = true }: ReductionOptions,
-): OperatorParameters['sum'] {
+): Operators['sum']['parameters'] {
   const positive = new Set(axes.map((axis) => fromEnd(x, axis)))
   return { axes: [...positive].sort((a, b) => a - b), keepDims }
 }

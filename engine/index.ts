@@ -1,4 +1,5 @@
 export * from './builders.ts'
+export { createExecutor } from './create-executor.ts'
 export type {
   CompileInit,
   Executor,
@@ -6,7 +7,15 @@ export type {
   ExecutorOptions,
   Session,
 } from './executor.ts'
+export { gradients } from './gradients.ts'
 export type { Node, NodeOf, Operator } from './node.ts'
+export {
+  type AdamWOptions,
+  adamW,
+  clipByGlobalNorm,
+  globalNorm,
+  type OptimiserStep,
+} from './optimiser.ts'
 export { printProgram } from './print.ts'
 export { createProgram, type Program, type ProgramInit } from './program.ts'
 export {

@@ -1,92 +1,103 @@
 import type { DType, Shape } from './tensor.ts'
 
-type None = Readonly<Record<never, never>>
-interface Named {
+interface Operands {
+  readonly 0: readonly []
+  readonly 1: readonly [Node]
+  readonly 2: readonly [Node, Node]
+  readonly 3: readonly [Node, Node, Node]
+  readonly 4: readonly [Node, Node, Node, Node]
+  readonly any: readonly Node[]
+}
+
+/** How many operands an operator takes, and its parameters. */
+interface Takes<Arity extends keyof Operands, Parameters = Readonly<Record<never, never>>> {
+  readonly operands: Operands[Arity]
+  readonly parameters: Parameters
+}
+interface Frozen {
   readonly name: string
+  readonly shape: Shape
 }
 interface Reduction {
   /** Ascending, none negative. */
   readonly axes: readonly number[]
   readonly keepDims: boolean
 }
-interface WithShape {
-  readonly shape: Shape
-}
 interface Normalisation {
   readonly epsilon: number
 }
 
 /**
- * The operator table: every operator and its parameters. What an operator means is said once, at its builder in
- * `builders.ts`; each pass (shape rules, gradients, ONNX lowering, TensorFlow evaluation) is a table keyed by it, so
+ * The operator table: every operator, its operands and parameters. What an operator means is said once, at its builder
+ * in `builders.ts`; each pass (shape rules, gradients, ONNX lowering, TensorFlow evaluation) is a table keyed by it, so
  * the compiler lists what is missing when one is added.
  */
-export interface OperatorParameters {
-  input: Named & { readonly shape: Shape; readonly dtype: DType }
-  weight: Named & WithShape
-  variable: Named & WithShape
-  constant: WithShape & { readonly data: Float32Array | Int32Array }
+export interface Operators {
+  input: Takes<0, Frozen & { readonly dtype: DType }>
+  weight: Takes<0, Frozen>
+  variable: Takes<0, Frozen>
+  constant: Takes<0, { readonly shape: Shape; readonly data: Float32Array | Int32Array }>
 
-  add: None
-  subtract: None
-  multiply: None
-  divide: None
-  maximum: None
-  less: None
-  equal: None
-  where: None
+  add: Takes<2>
+  subtract: Takes<2>
+  multiply: Takes<2>
+  divide: Takes<2>
+  maximum: Takes<2>
+  less: Takes<2>
+  equal: Takes<2>
+  where: Takes<3>
 
-  negate: None
-  exp: None
-  log: None
-  sqrt: None
-  reciprocal: None
-  sigmoid: None
-  tanh: None
-  square: None
-  gelu: None
-  silu: None
+  negate: Takes<1>
+  exp: Takes<1>
+  log: Takes<1>
+  sqrt: Takes<1>
+  reciprocal: Takes<1>
+  sigmoid: Takes<1>
+  tanh: Takes<1>
+  square: Takes<1>
+  gelu: Takes<1>
+  silu: Takes<1>
 
-  matmul: { readonly transposeA: boolean; readonly transposeB: boolean }
-  softmax: None
-  logSoftmax: None
-  rmsNorm: Normalisation
-  inverseRms: Normalisation
-  layerNorm: Normalisation
-  inverseDeviation: Normalisation
-  rotary: None
+  matmul: Takes<2, { readonly transposeA: boolean; readonly transposeB: boolean }>
+  softmax: Takes<1>
+  logSoftmax: Takes<1>
+  rmsNorm: Takes<2, Normalisation>
+  inverseRms: Takes<1, Normalisation>
+  layerNorm: Takes<3, Normalisation>
+  inverseDeviation: Takes<1, Normalisation>
+  rotary: Takes<4>
 
-  transpose: { readonly permutation: readonly number[] }
-  reshape: WithShape
-  expand: WithShape
-  slice: { readonly axis: number; readonly start: number; readonly end: number }
-  pad: { readonly axis: number; readonly before: number; readonly after: number }
-  concat: { readonly axis: number }
+  transpose: Takes<1, { readonly permutation: readonly number[] }>
+  reshape: Takes<1, { readonly shape: Shape }>
+  expand: Takes<1, { readonly shape: Shape }>
+  slice: Takes<1, { readonly axis: number; readonly start: number; readonly end: number }>
+  pad: Takes<1, { readonly axis: number; readonly before: number; readonly after: number }>
+  concat: Takes<'any', { readonly axis: number }>
 
-  sum: Reduction
-  mean: Reduction
-  max: Reduction
+  sum: Takes<1, Reduction>
+  mean: Takes<1, Reduction>
+  max: Takes<1, Reduction>
 
-  gather: None
-  gatherLast: None
-  scatterAdd: { readonly rows: number }
-  scatterAddLast: { readonly columns: number }
-  topKIndices: { readonly k: number }
-  argMax: None
+  gather: Takes<2>
+  gatherLast: Takes<2>
+  scatterAdd: Takes<2, { readonly rows: number }>
+  scatterAddLast: Takes<2, { readonly columns: number }>
+  topKIndices: Takes<1, { readonly k: number }>
+  argMax: Takes<1>
 
-  cast: { readonly dtype: DType }
-  stopGradient: None
+  cast: Takes<1, { readonly dtype: DType }>
+  stopGradient: Takes<1>
 }
 
-export type Operator = keyof OperatorParameters
+export type Operator = keyof Operators
 
 /** A value in a graph: an operator, what it reads, and what is known of the result. Immutable. */
 export interface NodeOf<K extends Operator> {
   /** Grows with creation, so ascending ids are a topological order. */
   readonly id: number
   readonly operator: K
-  readonly inputs: readonly Node[]
-  readonly parameters: OperatorParameters[K]
+  readonly inputs: Operators[K]['operands']
+  readonly parameters: Operators[K]['parameters']
   readonly shape: Shape
   readonly dtype: DType
 }
@@ -118,6 +129,6 @@ export function describeNode(node: Node): string {
 /** Everything that `roots` depend on, themselves included, in topological order. */
 export function reachable(roots: Iterable<Node>): Node[] {
   const seen = new Set<Node>(roots)
-  for (const node of seen) for (const input of node.inputs) seen.add(input)
+  for (const node of seen) for (const operand of node.inputs) seen.add(operand)
   return [...seen].sort((a, b) => a.id - b.id)
 }

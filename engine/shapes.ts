@@ -7,16 +7,13 @@ export interface TypeAndShape {
   readonly shape: Shape
 }
 
-/** What a node will be, before its dtype and shape are known. */
-type Untyped<N extends Node> = Omit<N, 'shape' | 'dtype'>
-
 /**
- * The dtype and shape of an operator's result.
+ * The dtype and shape of an operator's result, by its operands and parameters; what `node` itself says is not looked at.
  *
  * @throws ENGINE_SHAPE_MISMATCH or ENGINE_DTYPE_MISMATCH, naming the operands.
  */
-export function inferType(node: Untyped<Node>): TypeAndShape {
-  return applyTable(rules, node as Node)
+export function inferType(node: Node): TypeAndShape {
+  return applyTable(rules, node)
 }
 
 /** The NumPy broadcast of two shapes, or undefined where they do not fit. */
@@ -32,14 +29,21 @@ export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
   return out
 }
 
-function fail(node: Untyped<Node>, reason: string): never {
+/** A node of any operator with these operands. */
+interface Taking<Operands extends readonly Node[]> {
+  readonly operator: string
+  readonly inputs: Operands
+}
+type Any = Taking<readonly Node[]>
+
+function fail(node: Any, reason: string): never {
   const operands = node.inputs.map(describeNode).join(', ')
   throw new CotuneError('ENGINE_SHAPE_MISMATCH', `${node.operator}(${operands}): ${reason}`, {
     hint: 'Check the shapes of the operands where this node is built.',
   })
 }
 
-function requireDType(node: Untyped<Node>, index: number, dtype: DType): void {
+function requireDType(node: Any, index: number, dtype: DType): void {
   if (node.inputs[index]?.dtype === dtype) return
   const operands = node.inputs.map(describeNode).join(', ')
   throw new CotuneError(
@@ -49,40 +53,31 @@ function requireDType(node: Untyped<Node>, index: number, dtype: DType): void {
   )
 }
 
-function operands<const N extends number>(
-  node: Untyped<Node>,
-  count: N,
-): N extends 1 ? readonly [Node] : N extends 2 ? readonly [Node, Node] : readonly [Node, Node, Node]
-function operands(node: Untyped<Node>, count: number): readonly Node[] {
-  if (node.inputs.length !== count) fail(node, `takes ${count} operands`)
-  return node.inputs
-}
-
-function elementWise(node: Untyped<Node>): TypeAndShape {
-  const [x] = operands(node, 1)
+function elementWise(node: Taking<readonly [Node]>): TypeAndShape {
+  const [x] = node.inputs
   requireDType(node, 0, 'float32')
   return { dtype: 'float32', shape: x.shape }
 }
 
-function broadcasting(node: Untyped<Node>): TypeAndShape {
-  const [a, b] = operands(node, 2)
+function broadcasting(node: Taking<readonly [Node, Node]>): TypeAndShape {
+  const [a, b] = node.inputs
   requireDType(node, 1, a.dtype)
   const shape = broadcastShapes(a.shape, b.shape) ?? fail(node, 'the shapes do not broadcast')
   return { dtype: a.dtype, shape }
 }
 
-function comparison(node: Untyped<Node>): TypeAndShape {
+function comparison(node: Taking<readonly [Node, Node]>): TypeAndShape {
   return { ...broadcasting(node), dtype: 'float32' }
 }
 
-function overLastAxis(node: Untyped<Node>): TypeAndShape {
+function overLastAxis(node: Taking<readonly [Node]>): TypeAndShape {
   const out = elementWise(node)
   if (out.shape.length === 0) fail(node, 'needs at least one axis')
   return out
 }
 
-function reduction(node: Untyped<NodeOf<'sum' | 'mean' | 'max'>>): TypeAndShape {
-  const [x] = operands(node as Untyped<Node>, 1)
+function reduction(node: NodeOf<'sum' | 'mean' | 'max'>): TypeAndShape {
+  const [x] = node.inputs
   const { axes, keepDims } = node.parameters
   const shape = keepDims
     ? x.shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension))
@@ -90,9 +85,8 @@ function reduction(node: Untyped<NodeOf<'sum' | 'mean' | 'max'>>): TypeAndShape 
   return { dtype: x.dtype, shape }
 }
 
-function normalisation(node: Untyped<Node>, vectors: number): TypeAndShape {
+function normalisation(node: Taking<readonly [Node, ...Node[]]>): TypeAndShape {
   const [x, ...rest] = node.inputs
-  if (x === undefined || rest.length !== vectors) fail(node, `takes ${vectors + 1} operands`)
   node.inputs.forEach((_, index) => {
     requireDType(node, index, 'float32')
   })
@@ -103,8 +97,8 @@ function normalisation(node: Untyped<Node>, vectors: number): TypeAndShape {
   return { dtype: 'float32', shape: x.shape }
 }
 
-function perRow(node: Untyped<Node>): TypeAndShape {
-  const { shape } = normalisation(node, 0)
+function perRow(node: Taking<readonly [Node]>): TypeAndShape {
+  const { shape } = normalisation(node)
   return { dtype: 'float32', shape: [...shape.slice(0, -1), 1] }
 }
 
@@ -112,7 +106,7 @@ function leaf(node: { readonly parameters: { readonly shape: Shape } }): TypeAnd
   return { dtype: 'float32', shape: node.parameters.shape }
 }
 
-function checkAxis(node: Untyped<Node>, axis: number, rank: number): void {
+function checkAxis(node: Any, axis: number, rank: number): void {
   if (!Number.isInteger(axis) || axis < 0 || axis >= rank) fail(node, `there is no axis ${axis}`)
 }
 
@@ -133,7 +127,7 @@ const rules: OperatorTable<[], TypeAndShape> = {
   less: comparison,
   equal: comparison,
   where: (node) => {
-    const [condition, a, b] = operands(node, 3)
+    const [condition, a, b] = node.inputs
     requireDType(node, 0, 'float32')
     requireDType(node, 2, a.dtype)
     const branches =
@@ -154,7 +148,7 @@ const rules: OperatorTable<[], TypeAndShape> = {
   silu: elementWise,
 
   matmul: (node) => {
-    const [a, b] = operands(node, 2)
+    const [a, b] = node.inputs
     requireDType(node, 0, 'float32')
     requireDType(node, 1, 'float32')
     const { transposeA, transposeB } = node.parameters
@@ -170,13 +164,12 @@ const rules: OperatorTable<[], TypeAndShape> = {
   },
   softmax: overLastAxis,
   logSoftmax: overLastAxis,
-  rmsNorm: (node) => normalisation(node, 1),
+  rmsNorm: normalisation,
   inverseRms: perRow,
-  layerNorm: (node) => normalisation(node, 2),
+  layerNorm: normalisation,
   inverseDeviation: perRow,
   rotary: (node) => {
     const [x, positions, cosines, sines] = node.inputs
-    if (!x || !positions || !cosines || !sines) fail(node, 'takes 4 operands')
     requireDType(node, 1, 'int32')
     const [batch, , length, width] = x.shape
     if (x.shape.length !== 4 || width === undefined || width % 2 !== 0) {
@@ -193,27 +186,27 @@ const rules: OperatorTable<[], TypeAndShape> = {
   },
 
   transpose: (node) => {
-    const [x] = operands(node, 1)
+    const [x] = node.inputs
     const { permutation } = node.parameters
     const sorted = [...permutation].sort((a, b) => a - b)
     if (!sameShape(sorted, [...x.shape.keys()])) fail(node, `[${permutation}] does not permute it`)
     return { dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis] ?? 1) }
   },
   reshape: (node) => {
-    const [x] = operands(node, 1)
+    const [x] = node.inputs
     const { shape } = node.parameters
     if (sizeOf(shape) !== sizeOf(x.shape)) fail(node, `cannot become [${shape}]`)
     return { dtype: x.dtype, shape }
   },
   expand: (node) => {
-    const [x] = operands(node, 1)
+    const [x] = node.inputs
     const { shape } = node.parameters
     const broadcast = broadcastShapes(x.shape, shape)
     if (!broadcast || !sameShape(broadcast, shape)) fail(node, `does not broadcast to [${shape}]`)
     return { dtype: x.dtype, shape }
   },
   slice: (node) => {
-    const [x] = operands(node, 1)
+    const [x] = node.inputs
     const { axis, start, end } = node.parameters
     checkAxis(node, axis, x.shape.length)
     if (start < 0 || start >= end || end > (x.shape[axis] ?? 0)) {
@@ -222,7 +215,7 @@ const rules: OperatorTable<[], TypeAndShape> = {
     return { dtype: x.dtype, shape: x.shape.with(axis, end - start) }
   },
   pad: (node) => {
-    const [x] = operands(node, 1)
+    const [x] = node.inputs
     requireDType(node, 0, 'float32')
     const { axis, before, after } = node.parameters
     checkAxis(node, axis, x.shape.length)
@@ -255,13 +248,13 @@ const rules: OperatorTable<[], TypeAndShape> = {
   max: reduction,
 
   gather: (node) => {
-    const [table, ids] = operands(node, 2)
+    const [table, ids] = node.inputs
     requireDType(node, 1, 'int32')
     if (table.shape.length === 0) fail(node, 'a table needs rows')
     return { dtype: table.dtype, shape: [...ids.shape, ...table.shape.slice(1)] }
   },
   gatherLast: (node) => {
-    const [x, ids] = operands(node, 2)
+    const [x, ids] = node.inputs
     requireDType(node, 1, 'int32')
     if (x.shape.length === 0 || !sameShape(x.shape.slice(0, -1), ids.shape.slice(0, -1))) {
       fail(node, 'the leading dimensions differ')
@@ -269,7 +262,7 @@ const rules: OperatorTable<[], TypeAndShape> = {
     return { dtype: x.dtype, shape: ids.shape }
   },
   scatterAdd: (node) => {
-    const [ids, updates] = operands(node, 2)
+    const [ids, updates] = node.inputs
     requireDType(node, 0, 'int32')
     requireDType(node, 1, 'float32')
     if (ids.shape.length !== 1 || updates.shape[0] !== ids.shape[0]) {
@@ -278,7 +271,7 @@ const rules: OperatorTable<[], TypeAndShape> = {
     return { dtype: 'float32', shape: [node.parameters.rows, ...updates.shape.slice(1)] }
   },
   scatterAddLast: (node) => {
-    const [ids, updates] = operands(node, 2)
+    const [ids, updates] = node.inputs
     requireDType(node, 0, 'int32')
     requireDType(node, 1, 'float32')
     if (ids.shape.length === 0 || !sameShape(ids.shape, updates.shape)) {
@@ -294,9 +287,9 @@ const rules: OperatorTable<[], TypeAndShape> = {
   },
   argMax: (node) => ({ dtype: 'int32', shape: overLastAxis(node).shape.slice(0, -1) }),
 
-  cast: (node) => ({ dtype: node.parameters.dtype, shape: operands(node, 1)[0].shape }),
+  cast: (node) => ({ dtype: node.parameters.dtype, shape: node.inputs[0].shape }),
   stopGradient: (node) => {
-    const [x] = operands(node, 1)
+    const [x] = node.inputs
     return { dtype: x.dtype, shape: x.shape }
   },
 }

@@ -1,0 +1,9 @@
+import type { Executor, ExecutorName, ExecutorOptions } from './executor.ts'
+import { createOnnxruntimeExecutor } from './onnx/onnxruntime-executor.ts'
+
+/** The executor of that name. Its library is loaded when the first program is compiled. */
+export function createExecutor(name: ExecutorName, options: ExecutorOptions = {}): Executor {
+  return name === 'onnxruntime'
+    ? createOnnxruntimeExecutor(options)
+    : createOnnxruntimeExecutor(options)
+}

@@ -1,0 +1,273 @@
+import { CotuneError } from '#base'
+import {
+  add,
+  divide,
+  equal,
+  exp,
+  expand,
+  gather,
+  gatherLast,
+  inverseDeviation,
+  inverseRms,
+  less,
+  matmul,
+  mean,
+  multiply,
+  negate,
+  pad,
+  reshape,
+  rotary,
+  scalar,
+  scatterAdd,
+  scatterAddLast,
+  sigmoid,
+  slice,
+  square,
+  subtract,
+  sum,
+  tanh,
+  transpose,
+  where,
+  zeros,
+} from './builders.ts'
+import {
+  applyTable,
+  describeNode,
+  type Node,
+  type NodeOf,
+  type OperatorTable,
+  reachable,
+} from './node.ts'
+import { type Shape, sameShape, sizeOf } from './tensor.ts'
+
+/**
+ * Reverse-mode differentiation: the gradient of `loss` by each of `wrt`, as new nodes. The loss must be one float32
+ * value. Where the loss does not depend on a node, its gradient is zeros.
+ *
+ * @throws ENGINE_LOSS_NOT_SCALAR
+ */
+export function gradients(loss: Node, wrt: readonly Node[]): Node[] {
+  if (loss.dtype !== 'float32' || sizeOf(loss.shape) !== 1) {
+    throw new CotuneError('ENGINE_LOSS_NOT_SCALAR', `${describeNode(loss)} is not one number`, {
+      hint: 'Reduce the loss with sum or mean first.',
+    })
+  }
+  const order = reachable([loss])
+  const wanted = new Set(wrt)
+  const depends = new Set<Node>()
+  for (const node of order) {
+    if (wanted.has(node) || node.inputs.some((operand) => depends.has(operand))) depends.add(node)
+  }
+
+  const found = new Map<Node, Node>([[loss, expand(scalar(1), loss.shape)]])
+  for (const node of order.toReversed()) {
+    const gradient = found.get(node)
+    if (!gradient || !depends.has(node)) continue
+    const contributions = applyTable(rules, node, gradient)
+    node.inputs.forEach((operand, index) => {
+      const contribution = contributions[index]
+      if (!contribution || !depends.has(operand)) return
+      const soFar = found.get(operand)
+      found.set(operand, soFar ? add(soFar, contribution) : contribution)
+    })
+  }
+  return wrt.map((node) => found.get(node) ?? zeros(node.shape))
+}
+
+/**
+ * By operator: from `g`, the gradient by the result `y`, the gradients by the operands in their order; missing where
+ * none flows. Rules build for every operand: what no `wrt` needs is dropped, and pruned with the program.
+ */
+const rules: OperatorTable<[g: Node], readonly Node[]> = {
+  input: () => [],
+  weight: () => [],
+  variable: () => [],
+  constant: () => [],
+
+  add: ({ inputs: [a, b] }, g) => [unbroadcast(g, a.shape), unbroadcast(g, b.shape)],
+  subtract: ({ inputs: [a, b] }, g) => [unbroadcast(g, a.shape), negate(unbroadcast(g, b.shape))],
+  multiply: ({ inputs: [a, b] }, g) => [
+    unbroadcast(multiply(g, b), a.shape),
+    unbroadcast(multiply(g, a), b.shape),
+  ],
+  divide: (y, g) => {
+    const [a, b] = y.inputs
+    const da = divide(g, b)
+    return [unbroadcast(da, a.shape), negate(unbroadcast(multiply(da, y), b.shape))]
+  },
+  maximum: ({ inputs: [a, b] }, g) => {
+    const bLarger = less(a, b)
+    const none = scalar(0)
+    return [
+      unbroadcast(where(bLarger, none, g), a.shape),
+      unbroadcast(where(bLarger, g, none), b.shape),
+    ]
+  },
+  less: () => [],
+  equal: () => [],
+  where: ({ inputs: [condition, a, b] }, g) => {
+    const none = scalar(0)
+    return [
+      zeros(condition.shape),
+      unbroadcast(where(condition, g, none), a.shape),
+      unbroadcast(where(condition, none, g), b.shape),
+    ]
+  },
+
+  negate: (_, g) => [negate(g)],
+  exp: (y, g) => [multiply(g, y)],
+  log: ({ inputs: [x] }, g) => [divide(g, x)],
+  sqrt: (y, g) => [divide(multiply(g, scalar(0.5)), y)],
+  reciprocal: (y, g) => [negate(multiply(g, square(y)))],
+  sigmoid: (y, g) => [multiply(g, multiply(y, subtract(scalar(1), y)))],
+  tanh: (y, g) => [multiply(g, subtract(scalar(1), square(y)))],
+  square: ({ inputs: [x] }, g) => [multiply(g, multiply(x, scalar(2)))],
+  // With t = tanh(u): y = x (1 + t) / 2, so dy = (1 + t) / 2 + x (1 - t^2) u' / 2.
+  gelu: ({ inputs: [x] }, g) => {
+    const c = Math.sqrt(2 / Math.PI)
+    const x2 = square(x)
+    const u = multiply(x, add(scalar(c), multiply(x2, scalar(c * 0.044715))))
+    const t = tanh(u)
+    const slope = add(scalar(c / 2), multiply(x2, scalar((c / 2) * 3 * 0.044715)))
+    const bend = multiply(multiply(x, slope), subtract(scalar(1), square(t)))
+    return [multiply(g, add(add(multiply(t, scalar(0.5)), scalar(0.5)), bend))]
+  },
+  // With s = sigmoid(x): y = x s, so dy = s + y (1 - s) = y + s (1 - y).
+  silu: (y, g) => {
+    const s = sigmoid(y.inputs[0])
+    return [multiply(g, add(y, multiply(s, subtract(scalar(1), y))))]
+  },
+
+  matmul: matmulGradients,
+  softmax: (y, g) => {
+    const gy = multiply(g, y)
+    return [subtract(gy, multiply(y, sum(gy, [-1])))]
+  },
+  logSoftmax: (y, g) => [subtract(g, multiply(exp(y), sum(g, [-1])))],
+  // y = x r w with r = inverseRms(x): dx = r (g w) - x r^3 mean(g w x).
+  rmsNorm: ({ inputs: [x, w], parameters: { epsilon } }, g) => {
+    const r = inverseRms(x, epsilon)
+    const gw = multiply(g, w)
+    const along = multiply(mean(multiply(gw, x), [-1]), multiply(r, square(r)))
+    return [
+      subtract(multiply(gw, r), multiply(x, along)),
+      unbroadcast(multiply(g, multiply(x, r)), w.shape),
+    ]
+  },
+  inverseRms: (r, g) => {
+    const [x] = r.inputs
+    const cubed = multiply(r, square(r))
+    return [multiply(x, multiply(multiply(g, cubed), scalar(-1 / lastOf(x))))]
+  },
+  // With h = (x - mean) r, r = inverseDeviation(x): dx = r (g w - mean(g w) - h mean(g w h)).
+  layerNorm: ({ inputs: [x, w, b], parameters: { epsilon } }, g) => {
+    const r = inverseDeviation(x, epsilon)
+    const h = multiply(subtract(x, mean(x, [-1])), r)
+    const gw = multiply(g, w)
+    const centred = subtract(gw, mean(gw, [-1]))
+    return [
+      multiply(subtract(centred, multiply(h, mean(multiply(gw, h), [-1]))), r),
+      unbroadcast(multiply(g, h), w.shape),
+      unbroadcast(g, b.shape),
+    ]
+  },
+  inverseDeviation: (r, g) => {
+    const [x] = r.inputs
+    const cubed = multiply(r, square(r))
+    const centred = subtract(x, mean(x, [-1]))
+    return [multiply(centred, multiply(multiply(g, cubed), scalar(-1 / lastOf(x))))]
+  },
+  // A rotation: its transpose turns back.
+  rotary: ({ inputs: [, positions, cosines, sines] }, g) => [
+    rotary(g, positions, cosines, negate(sines)),
+  ],
+
+  transpose: ({ parameters: { permutation } }, g) => {
+    const inverse = permutation.map((_, axis) => permutation.indexOf(axis))
+    return [transpose(g, inverse)]
+  },
+  reshape: ({ inputs: [x] }, g) => [reshape(g, x.shape)],
+  expand: ({ inputs: [x] }, g) => [unbroadcast(g, x.shape)],
+  slice: ({ inputs: [x], parameters: { axis, start, end } }, g) => [
+    pad(g, axis, start, (x.shape[axis] ?? 0) - end),
+  ],
+  pad: ({ inputs: [x], parameters: { axis, before } }, g) => [
+    slice(g, axis, before, before + (x.shape[axis] ?? 0)),
+  ],
+  concat: ({ inputs, parameters: { axis } }, g) => {
+    let start = 0
+    return inputs.map((x) => {
+      const end = start + (x.shape[axis] ?? 0)
+      const part = slice(g, axis, start, end)
+      start = end
+      return part
+    })
+  },
+
+  sum: (y, g) => [expand(reshape(g, keptShape(y)), y.inputs[0].shape)],
+  mean: (y, g) => {
+    const [x] = y.inputs
+    const count = sizeOf(x.shape) / sizeOf(y.shape)
+    return [expand(reshape(multiply(g, scalar(1 / count)), keptShape(y)), x.shape)]
+  },
+  max: (y, g) => {
+    const [x] = y.inputs
+    const kept = keptShape(y)
+    const largest = equal(x, reshape(y, kept))
+    const share = divide(reshape(g, kept), sum(largest, y.parameters.axes))
+    return [multiply(largest, share)]
+  },
+
+  gather: ({ inputs: [table, ids] }, g) => {
+    const [rows = 1, ...row] = table.shape
+    const count = sizeOf(ids.shape)
+    return [scatterAdd(rows, reshape(ids, [count]), reshape(g, [count, ...row]))]
+  },
+  gatherLast: ({ inputs: [x, ids] }, g) => [scatterAddLast(lastOf(x), ids, g)],
+  scatterAdd: ({ inputs: [ids] }, g) => [zeros(ids.shape), gather(g, ids)],
+  scatterAddLast: ({ inputs: [ids] }, g) => [zeros(ids.shape), gatherLast(g, ids)],
+  topKIndices: () => [],
+  argMax: () => [],
+
+  cast: () => [],
+  stopGradient: () => [],
+}
+
+/**
+ * For C = A B: dA = dC B^T and dB = A^T dC, each turned to how the operand is stored. Where a batch shares one matrix B,
+ * the batch is flattened into rows, so that dB is one large product instead of a sum of small ones.
+ */
+function matmulGradients(
+  { inputs: [a, b], parameters: { transposeA, transposeB } }: NodeOf<'matmul'>,
+  g: Node,
+): readonly Node[] {
+  const da = transposeA
+    ? matmul(b, g, { transposeA: transposeB, transposeB: true })
+    : matmul(g, b, { transposeB: !transposeB })
+  const shared = b.shape.length === 2 && a.shape.length > 2 && !transposeA
+  const rows = shared ? reshape(a, [-1, lastOf(a)]) : a
+  const rowGradients = shared ? reshape(g, [-1, lastOf(g)]) : g
+  const db = transposeB
+    ? matmul(rowGradients, rows, { transposeA: true, transposeB: transposeA })
+    : matmul(rows, rowGradients, { transposeA: !transposeA })
+  return [unbroadcast(da, a.shape), unbroadcast(db, b.shape)]
+}
+
+/** Undoes broadcasting: sums over the axes along which `shape` was repeated. */
+function unbroadcast(g: Node, shape: Shape): Node {
+  if (sameShape(g.shape, shape)) return g
+  const added = g.shape.length - shape.length
+  const repeated = [...g.shape.keys()].filter(
+    (axis) => axis < added || (shape[axis - added] === 1 && g.shape[axis] !== 1),
+  )
+  return reshape(sum(g, repeated), shape)
+}
+
+/** The shape of a reduction's result, had it kept the axes. */
+function keptShape({ inputs: [x], parameters: { axes } }: NodeOf<'sum' | 'mean' | 'max'>): Shape {
+  return x.shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension))
+}
+
+function lastOf(x: Node): number {
+  return x.shape.at(-1) ?? 1
+}

@@ -1,0 +1,357 @@
+import { applyTable, type Node, type NodeOf, type OperatorTable } from '../node.ts'
+import type { Program } from '../program.ts'
+import { sizeOf, type Tensor } from '../tensor.ts'
+import { type Attributes, ONNX_TYPE, OnnxGraph } from './onnx-graph.ts'
+
+/** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
+class Lowering {
+  readonly graph = new OnnxGraph()
+  readonly weights: ReadonlyMap<string, Tensor>
+  readonly #values = new Map<Node, string>()
+  /** Values that several nodes share: comparisons as bool, ids as int64, the by-products of fused kernels. */
+  readonly #shared = new Map<string, string>()
+
+  constructor(weights: ReadonlyMap<string, Tensor>) {
+    this.weights = weights
+  }
+
+  lower(node: Node): void {
+    this.#values.set(node, applyTable(lowerings, node, this))
+  }
+
+  value(node: Node): string {
+    const name = this.#values.get(node)
+    if (name === undefined) throw new RangeError(`%${node.id} is not lowered`)
+    return name
+  }
+
+  /** Adds an ONNX node for `node` and returns the name of its first output. */
+  emit(node: Node, opType: string, init: EmitInit = {}): string {
+    const name = `${node.operator}_${node.id}${init.suffix ?? ''}`
+    const inputs = init.inputs ?? node.inputs.map((operand) => this.value(operand))
+    const extra = init.extraOutputs ?? []
+    this.graph.addNode(opType, inputs, [name, ...extra], init.attributes, init.domain)
+    return name
+  }
+
+  shared(key: string, make: () => string): string {
+    const known = this.#shared.get(key)
+    if (known !== undefined) return known
+    const name = make()
+    this.#shared.set(key, name)
+    return name
+  }
+
+  known(key: string): string | undefined {
+    return this.#shared.get(key)
+  }
+
+  int64(node: Node): string {
+    return this.shared(`int64:${node.id}`, () =>
+      this.emit(node, 'Cast', {
+        inputs: [this.value(node)],
+        attributes: { to: ONNX_TYPE.int64 },
+        suffix: '_int64',
+      }),
+    )
+  }
+
+  /** A 0/1 float as bool; a comparison is not cast to float and back. */
+  bool(node: Node): string {
+    if (node.operator === 'less' || node.operator === 'equal') return comparison(node, this)
+    return this.shared(`bool:${node.id}`, () =>
+      this.emit(node, 'Cast', {
+        inputs: [this.value(node)],
+        attributes: { to: ONNX_TYPE.bool },
+        suffix: '_bool',
+      }),
+    )
+  }
+}
+
+interface EmitInit {
+  /** The values of the node's operands, unless told. */
+  readonly inputs?: readonly string[]
+  readonly attributes?: Attributes
+  readonly domain?: string
+  /** Keeps the names of several ONNX nodes for one node apart. */
+  readonly suffix?: string
+  readonly extraOutputs?: readonly string[]
+}
+
+/** Names of a lowered program's inputs and outputs. */
+export const onnxName = {
+  input: (name: string): string => `input:${name}`,
+  variable: (name: string): string => `variable:${name}`,
+  output: (name: string): string => `output:${name}`,
+  update: (name: string): string => `update:${name}`,
+}
+
+/**
+ * A program as an encoded ONNX model: inputs and variables are its inputs, weights and constants its initializers,
+ * outputs and updates its outputs. Besides standard operators it uses ONNX Runtime's `com.microsoft` ones for products
+ * with transposed operands, rotary embedding and activations.
+ */
+export function lowerToOnnx(program: Program, weights: ReadonlyMap<string, Tensor>): Uint8Array {
+  const lowering = new Lowering(weights)
+  for (const node of program.nodes) lowering.lower(node)
+  for (const [name, node] of program.outputs) {
+    lowering.graph.addOutput(onnxName.output(name), lowering.value(node), node.dtype, node.shape)
+  }
+  for (const [name, node] of program.updates) {
+    lowering.graph.addOutput(onnxName.update(name), lowering.value(node), node.dtype, node.shape)
+  }
+  return lowering.graph.encode()
+}
+
+const MICROSOFT = 'com.microsoft'
+
+/** The ONNX operator of this name, with no attributes. */
+const as =
+  (opType: string) =>
+  (node: Node, lowering: Lowering): string =>
+    lowering.emit(node, opType)
+
+/** With a second operand of int64: a shape or axes. */
+const withIntegers = (
+  node: Node,
+  lowering: Lowering,
+  opType: string,
+  integers: readonly (readonly number[])[],
+  attributes: Attributes = {},
+): string =>
+  lowering.emit(node, opType, {
+    inputs: [
+      ...node.inputs.map((operand) => lowering.value(operand)),
+      ...integers.map((values) => lowering.graph.integers(values)),
+    ],
+    attributes,
+  })
+
+const reduce =
+  (opType: string) =>
+  (node: NodeOf<'sum' | 'mean' | 'max'> & Node, lowering: Lowering): string =>
+    withIntegers(node, lowering, opType, [node.parameters.axes], {
+      keepdims: node.parameters.keepDims ? 1 : 0,
+    })
+
+function comparison(node: NodeOf<'less'> | NodeOf<'equal'>, lowering: Lowering): string {
+  return lowering.shared(`bool:${node.id}`, () =>
+    lowering.emit(node, node.operator === 'less' ? 'Less' : 'Equal', { suffix: '_bool' }),
+  )
+}
+
+function comparisonAsFloat(node: NodeOf<'less'> | NodeOf<'equal'>, lowering: Lowering): string {
+  return lowering.emit(node, 'Cast', {
+    inputs: [comparison(node, lowering)],
+    attributes: { to: ONNX_TYPE.float32 },
+  })
+}
+
+function toInt32(node: Node, value: string, lowering: Lowering): string {
+  return lowering.emit(node, 'Cast', { inputs: [value], attributes: { to: ONNX_TYPE.int32 } })
+}
+
+function scatter(
+  node: NodeOf<'scatterAdd'> | NodeOf<'scatterAddLast'>,
+  lowering: Lowering,
+  opType: 'ScatterND' | 'ScatterElements',
+  ids: string,
+): string {
+  const updates = lowering.value(node.inputs[1])
+  const zero = lowering.shared('zero', () =>
+    lowering.graph.addInitializer('zero', Float32Array.of(0), []),
+  )
+  const target = lowering.emit(node, 'Expand', {
+    inputs: [zero, lowering.graph.integers(node.shape)],
+    suffix: '_zeros',
+  })
+  return lowering.emit(node, opType, {
+    inputs: [target, ids, updates],
+    attributes: { reduction: 'add', ...(opType === 'ScatterElements' ? { axis: -1 } : {}) },
+  })
+}
+
+const lowerings: OperatorTable<[Lowering], string> = {
+  input: ({ parameters: { name, dtype, shape } }, { graph }) =>
+    graph.addInput(onnxName.input(name), dtype, shape),
+  weight: ({ parameters: { name, shape } }, { graph, weights }) =>
+    graph.addInitializer(`weight:${name}`, weights.get(name)?.data ?? new Float32Array(), shape),
+  variable: ({ parameters: { name, shape } }, { graph }) =>
+    graph.addInput(onnxName.variable(name), 'float32', shape),
+  constant: ({ id, parameters: { data, shape } }, { graph }) =>
+    graph.addInitializer(`constant_${id}`, data, shape),
+
+  add: as('Add'),
+  subtract: as('Sub'),
+  multiply: as('Mul'),
+  divide: as('Div'),
+  maximum: as('Max'),
+  less: comparisonAsFloat,
+  equal: comparisonAsFloat,
+  where: (node, lowering) => {
+    const [condition, a, b] = node.inputs
+    const inputs = [lowering.bool(condition), lowering.value(a), lowering.value(b)]
+    return lowering.emit(node, 'Where', { inputs })
+  },
+
+  negate: as('Neg'),
+  exp: as('Exp'),
+  log: as('Log'),
+  sqrt: as('Sqrt'),
+  reciprocal: as('Reciprocal'),
+  sigmoid: as('Sigmoid'),
+  tanh: as('Tanh'),
+  square: (node, lowering) => {
+    const x = lowering.value(node.inputs[0])
+    return lowering.emit(node, 'Mul', { inputs: [x, x] })
+  },
+  gelu: (node, lowering) => lowering.emit(node, 'FastGelu', { domain: MICROSOFT }),
+  silu: (node, lowering) =>
+    lowering.emit(node, 'QuickGelu', { domain: MICROSOFT, attributes: { alpha: { float: 1 } } }),
+
+  matmul: (node, lowering) => {
+    const { transposeA, transposeB } = node.parameters
+    if (!transposeA && !transposeB) return lowering.emit(node, 'MatMul')
+    return lowering.emit(node, 'FusedMatMul', {
+      domain: MICROSOFT,
+      attributes: { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 },
+    })
+  },
+  softmax: (node, lowering) => lowering.emit(node, 'Softmax', { attributes: { axis: -1 } }),
+  logSoftmax: (node, lowering) => lowering.emit(node, 'LogSoftmax', { attributes: { axis: -1 } }),
+  rmsNorm: (node, lowering) => {
+    const { epsilon } = node.parameters
+    const inverse = `rmsNorm_${node.id}_inverse`
+    lowering.shared(inverseRmsKey(node.inputs[0], epsilon), () => inverse)
+    return lowering.emit(node, 'SimplifiedLayerNormalization', {
+      attributes: { axis: -1, epsilon: { float: epsilon } },
+      extraOutputs: [inverse],
+    })
+  },
+  // The fused kernel of the forward pass gives it as a by-product.
+  inverseRms: (node, lowering) => {
+    const [x] = node.inputs
+    const { epsilon } = node.parameters
+    const known = lowering.known(inverseRmsKey(x, epsilon))
+    if (known !== undefined) return known
+    const value = lowering.value(x)
+    const squares = lowering.emit(node, 'Mul', { inputs: [value, value], suffix: '_squares' })
+    return inverseRoot(node, squares, epsilon, lowering)
+  },
+  layerNorm: (node, lowering) => {
+    const { epsilon } = node.parameters
+    const name = `layerNorm_${node.id}`
+    lowering.shared(inverseDeviationKey(node.inputs[0], epsilon), () => `${name}_inverse`)
+    return lowering.emit(node, 'LayerNormalization', {
+      attributes: { axis: -1, epsilon: { float: epsilon } },
+      extraOutputs: [`${name}_mean`, `${name}_inverse`],
+    })
+  },
+  inverseDeviation: (node, lowering) => {
+    const [x] = node.inputs
+    const { epsilon } = node.parameters
+    const known = lowering.known(inverseDeviationKey(x, epsilon))
+    if (known !== undefined) return known
+    const value = lowering.value(x)
+    const average = lowering.emit(node, 'ReduceMean', {
+      inputs: [value, lowering.graph.integers([-1])],
+      suffix: '_mean',
+    })
+    const centred = lowering.emit(node, 'Sub', { inputs: [value, average], suffix: '_centred' })
+    const squares = lowering.emit(node, 'Mul', { inputs: [centred, centred], suffix: '_squares' })
+    return inverseRoot(node, squares, epsilon, lowering)
+  },
+  rotary: (node, lowering) => {
+    const [x, positions, cosines, sines] = node.inputs
+    return lowering.emit(node, 'RotaryEmbedding', {
+      inputs: [
+        lowering.value(x),
+        lowering.int64(positions),
+        lowering.value(cosines),
+        lowering.value(sines),
+      ],
+      domain: MICROSOFT,
+    })
+  },
+
+  transpose: (node, lowering) =>
+    lowering.emit(node, 'Transpose', { attributes: { perm: node.parameters.permutation } }),
+  reshape: (node, lowering) => withIntegers(node, lowering, 'Reshape', [node.shape]),
+  expand: (node, lowering) => withIntegers(node, lowering, 'Expand', [node.shape]),
+  slice: (node, lowering) => {
+    const { axis, start, end } = node.parameters
+    return withIntegers(node, lowering, 'Slice', [[start], [end], [axis]])
+  },
+  pad: (node, lowering) => {
+    const { axis, before, after } = node.parameters
+    const rank = node.shape.length
+    const pads = new Array<number>(2 * rank).fill(0)
+    pads[axis] = before
+    pads[rank + axis] = after
+    return withIntegers(node, lowering, 'Pad', [pads])
+  },
+  concat: (node, lowering) =>
+    lowering.emit(node, 'Concat', { attributes: { axis: node.parameters.axis } }),
+
+  sum: reduce('ReduceSum'),
+  mean: reduce('ReduceMean'),
+  max: reduce('ReduceMax'),
+
+  gather: as('Gather'),
+  gatherLast: (node, lowering) =>
+    lowering.emit(node, 'GatherElements', { attributes: { axis: -1 } }),
+  scatterAdd: (node, lowering) => {
+    const [ids] = node.inputs
+    const rows = lowering.emit(node, 'Reshape', {
+      inputs: [lowering.int64(ids), lowering.graph.integers([sizeOf(ids.shape), 1])],
+      suffix: '_rows',
+    })
+    return scatter(node, lowering, 'ScatterND', rows)
+  },
+  scatterAddLast: (node, lowering) =>
+    scatter(node, lowering, 'ScatterElements', lowering.value(node.inputs[0])),
+  topKIndices: (node, lowering) => {
+    const indices = `topKIndices_${node.id}_int64`
+    lowering.emit(node, 'TopK', {
+      inputs: [lowering.value(node.inputs[0]), lowering.graph.integers([node.parameters.k])],
+      attributes: { axis: -1 },
+      suffix: '_values',
+      extraOutputs: [indices],
+    })
+    return toInt32(node, indices, lowering)
+  },
+  argMax: (node, lowering) => {
+    const attributes = { axis: -1, keepdims: 0 }
+    const indices = lowering.emit(node, 'ArgMax', { attributes, suffix: '_int64' })
+    return toInt32(node, indices, lowering)
+  },
+
+  cast: (node, lowering) =>
+    lowering.emit(node, 'Cast', { attributes: { to: ONNX_TYPE[node.parameters.dtype] } }),
+  stopGradient: (node, lowering) => lowering.value(node.inputs[0]),
+}
+
+/** 1 / sqrt(mean(squares) + epsilon) over the last axis. */
+function inverseRoot(node: Node, squares: string, epsilon: number, lowering: Lowering): string {
+  const mean = lowering.emit(node, 'ReduceMean', {
+    inputs: [squares, lowering.graph.integers([-1])],
+    suffix: '_variance',
+  })
+  const constant = lowering.graph.addInitializer(
+    `${node.operator}_${node.id}_epsilon`,
+    Float32Array.of(epsilon),
+    [],
+  )
+  const shifted = lowering.emit(node, 'Add', { inputs: [mean, constant], suffix: '_shifted' })
+  const root = lowering.emit(node, 'Sqrt', { inputs: [shifted], suffix: '_root' })
+  return lowering.emit(node, 'Reciprocal', { inputs: [root] })
+}
+
+function inverseRmsKey(x: Node, epsilon: number): string {
+  return `inverseRms:${x.id}:${epsilon}`
+}
+
+function inverseDeviationKey(x: Node, epsilon: number): string {
+  return `inverseDeviation:${x.id}:${epsilon}`
+}

@@ -1,0 +1,133 @@
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { bytesOf, utf8 } from '#base'
+import type { DType, Shape } from '../tensor.ts'
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  ModelProtoSchema,
+  type NodeProtoSchema,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
+} from './onnx_pb.ts'
+
+/** IR version 9 with operator set 20: ONNX 1.15. */
+const IR_VERSION = 9n
+const OPERATOR_SET = 20n
+
+const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const
+const DataType = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9 } as const
+
+/** Integers become INT, other numbers must be given as `{ float }`, arrays become INTS. */
+export type AttributeValue = number | string | readonly number[] | { readonly float: number }
+export type Attributes = Readonly<Record<string, AttributeValue>>
+
+export const ONNX_TYPE: Readonly<Record<DType | 'int64' | 'bool', number>> = {
+  float32: DataType.FLOAT,
+  int32: DataType.INT32,
+  int64: DataType.INT64,
+  bool: DataType.BOOL,
+}
+
+/** Collects the parts of an ONNX model and encodes it. Values are referred to by name. */
+export class OnnxGraph {
+  readonly #nodes: MessageInitShape<typeof NodeProtoSchema>[] = []
+  readonly #initializers: MessageInitShape<typeof TensorProtoSchema>[] = []
+  readonly #inputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
+  readonly #outputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
+  readonly #integers = new Map<string, string>()
+
+  addInput(name: string, dtype: DType, shape: Shape): string {
+    this.#inputs.push(valueInfo(name, dtype, shape))
+    return name
+  }
+
+  addOutput(name: string, value: string, dtype: DType, shape: Shape): void {
+    this.#nodes.push({ opType: 'Identity', input: [value], output: [name], name })
+    this.#outputs.push(valueInfo(name, dtype, shape))
+  }
+
+  addInitializer(name: string, data: Float32Array | Int32Array, shape: Shape): string {
+    const dataType = data instanceof Int32Array ? DataType.INT32 : DataType.FLOAT
+    this.#initializers.push({ name, dims: shape.map(BigInt), dataType, rawData: bytesOf(data) })
+    return name
+  }
+
+  /** A one-dimensional int64 initializer: shapes, axes, bounds. Equal ones are shared. */
+  integers(values: readonly number[]): string {
+    const name = `integers:${values}`
+    if (!this.#integers.has(name)) {
+      const rawData = bytesOf(BigInt64Array.from(values.map(BigInt)))
+      this.#integers.set(name, name)
+      this.#initializers.push({
+        name,
+        dims: [BigInt(values.length)],
+        dataType: DataType.INT64,
+        rawData,
+      })
+    }
+    return name
+  }
+
+  /** Adds a node whose outputs have these names. */
+  addNode(
+    opType: string,
+    input: readonly string[],
+    output: readonly string[],
+    attributes: Attributes = {},
+    domain = '',
+  ): void {
+    this.#nodes.push({
+      opType,
+      domain,
+      name: output[0] ?? opType,
+      input: [...input],
+      output: [...output],
+      attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    })
+  }
+
+  encode(): Uint8Array {
+    const model = create(ModelProtoSchema, {
+      irVersion: IR_VERSION,
+      producerName: 'cotune',
+      opsetImport: [
+        { domain: '', version: OPERATOR_SET },
+        { domain: 'com.microsoft', version: 1n },
+      ],
+      graph: {
+        name: 'program',
+        node: this.#nodes,
+        initializer: this.#initializers,
+        input: this.#inputs,
+        output: this.#outputs,
+      },
+    })
+    return toBinary(ModelProtoSchema, model)
+  }
+}
+
+function valueInfo(
+  name: string,
+  dtype: DType,
+  shape: Shape,
+): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const dim = shape.map((dimension) => ({ dimValue: BigInt(dimension) }))
+  return { name, type: { tensorType: { elemType: ONNX_TYPE[dtype], shape: { dim } } } }
+}
+
+function attribute(name: string, value: AttributeValue): AttributeProto {
+  if (typeof value === 'number') {
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) })
+  }
+  if (typeof value === 'string') {
+    return create(AttributeProtoSchema, {
+      name,
+      type: AttributeType.STRING,
+      s: new Uint8Array(utf8(value)),
+    })
+  }
+  if ('float' in value) {
+    return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float })
+  }
+  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) })
+}

@@ -1,0 +1,96 @@
+import { availableParallelism } from 'node:os'
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { CotuneError, errorMessage } from '#base'
+import type { Executor, ExecutorOptions } from '../executor.ts'
+import type { Program } from '../program.ts'
+import { checkWeights, createSession, type Runtime } from '../session.ts'
+import type { Tensor } from '../tensor.ts'
+import { lowerToOnnx, onnxName } from './lower.ts'
+
+type Ort = typeof import('onnxruntime-node')
+
+/**
+ * Runs programs in ONNX Runtime on the CPU. A run occupies the calling thread until it ends, so a process that must
+ * answer meanwhile (a peer of a mesh) trains in a worker of its own.
+ */
+export function createOnnxruntimeExecutor(options: ExecutorOptions = {}): Executor {
+  return {
+    name: 'onnxruntime',
+    compile: async (program, { weights = new Map() } = {}) => {
+      const ort = await import('onnxruntime-node')
+      const model = lowerToOnnx(program, checkWeights(program, weights))
+      const session = await load(ort, model, options)
+      return createSession(program, createRuntime(ort, session, program))
+    },
+  }
+}
+
+async function load(
+  ort: Ort,
+  model: Uint8Array,
+  { threads = availableParallelism(), spin = false }: ExecutorOptions,
+): Promise<InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      extra: {
+        session: {
+          intra_op: { allow_spinning: spin ? '1' : '0' },
+          // Moments of AdamW decay into denormals, which are many times slower.
+          set_denormal_as_zero: '1',
+        },
+      },
+    })
+  } catch (error) {
+    throw new CotuneError(
+      'ENGINE_COMPILE_FAILED',
+      `ONNX Runtime refused the program: ${errorMessage(error)}`,
+      { hint: 'printProgram shows the program; the message names the node.', cause: error },
+    )
+  }
+}
+
+function createRuntime(ort: Ort, session: InferenceSession, program: Program): Runtime<OrtTensor> {
+  const fetches = session.outputNames
+  return {
+    run: async (inputs, variables) => {
+      const feeds: Record<string, OrtTensor> = {}
+      for (const [name, value] of inputs) feeds[onnxName.input(name)] = value
+      for (const [name, value] of variables) feeds[onnxName.variable(name)] = value
+      const results = await session.run(feeds, fetches)
+      return {
+        outputs: pick(results, program.outputs, onnxName.output),
+        updates: pick(results, program.updates, onnxName.update),
+      }
+    },
+    fromTensor: ({ dtype, data, shape }) => new ort.Tensor(dtype, data, shape),
+    toTensor,
+    release: () => undefined,
+    close: () => session.release(),
+  }
+}
+
+function pick(
+  results: InferenceSession.OnnxValueMapType,
+  names: ReadonlyMap<string, unknown>,
+  onnx: (name: string) => string,
+): ReadonlyMap<string, OrtTensor> {
+  const values = new Map<string, OrtTensor>()
+  for (const name of names.keys()) {
+    const value = results[onnx(name)]
+    if (value) values.set(name, value as OrtTensor)
+  }
+  return values
+}
+
+function toTensor({ type, data, dims }: OrtTensor): Tensor {
+  return {
+    dtype: type === 'int32' ? 'int32' : 'float32',
+    shape: dims,
+    data: data as Float32Array | Int32Array,
+  }
+}
