@@ -1,3 +1,4 @@
+import { CotuneError } from '#base'
 import {
   add,
   concat,
@@ -14,8 +15,9 @@ import {
   subtract,
   sum,
   variable,
+  zeros,
 } from './builders.ts'
-import type { Node } from './node.ts'
+import { describeNode, type Node } from './node.ts'
 import { type Shape, sizeOf } from './tensor.ts'
 
 /** The square root of the sum of all squares: a scalar. */
@@ -33,7 +35,7 @@ export function clipByGlobalNorm(
   maxNorm: number,
 ): { readonly gradients: readonly Node[]; readonly norm: Node } {
   const norm = globalNorm(gradients)
-  const factor = multiply(reciprocal(maximum(norm, scalar(maxNorm))), scalar(maxNorm))
+  const factor = clipFactor(norm, maxNorm)
   return { gradients: gradients.map((gradient) => multiply(gradient, factor)), norm }
 }
 
@@ -45,6 +47,8 @@ export interface AdamWOptions {
   readonly epsilon?: number
   /** Per step and learning rate, apart from the gradient. */
   readonly weightDecay?: number
+  /** Scales all gradients so that their global norm is at most this, at no pass of its own. */
+  readonly clipNorm?: number
   /** Which variables decay: matrices, unless told. */
   readonly decays?: (name: string, shape: Shape) => boolean
   /** Prefix of the names of the optimiser's own variables. */
@@ -56,9 +60,11 @@ export interface OptimiserStep {
   readonly updates: Readonly<Record<string, Node>>
   /** The optimiser's own variables; zeros before the first step. */
   readonly state: ReadonlyMap<string, Shape>
+  /** The global norm of the gradients before clipping. */
+  readonly norm: Node
 }
 
-/** Tensors up to this many elements share one flat state: an adapter is hundreds of small tensors, and a node costs time. */
+/** Tensors up to this many elements share one flat state: an adapter is many small tensors, and each node costs time. */
 const FLAT_LIMIT = 65_536
 
 /**
@@ -76,6 +82,7 @@ export function adamW(
     beta2 = 0.999,
     epsilon = 1e-8,
     weightDecay = 0,
+    clipNorm,
     decays = (_, shape) => shape.length > 1,
     prefix = 'adamw/',
   }: AdamWOptions,
@@ -96,62 +103,83 @@ export function adamW(
   const rate = divide(learningRate, correction1)
   const inverseRoot = reciprocal(sqrt(correction2))
 
-  const items = parameters.map((parameter, index) => ({
-    name: nameOf(parameter),
-    parameter,
-    gradient: gradients[index] ?? scalar(0),
-  }))
-  const groups = [
-    ...splitGroups(items.filter(({ name, parameter }) => decays(name, parameter.shape))).map(
-      (group) => ({ group, decay: weightDecay }),
-    ),
-    ...splitGroups(items.filter(({ name, parameter }) => !decays(name, parameter.shape))).map(
-      (group) => ({ group, decay: 0 }),
-    ),
-  ]
-  for (const { group, decay } of groups) {
-    const [first] = group
-    if (!first) continue
-    const single = group.length === 1
-    const value = single ? first.parameter : flatten(group.map(({ parameter }) => parameter))
-    const gradient = single ? first.gradient : flatten(group.map((item) => item.gradient))
-    const m = keep(`m/${first.name}`, value.shape)
-    const v = keep(`v/${first.name}`, value.shape)
-    // m + (1 - beta)(g - m) is one pass less than beta m + (1 - beta) g.
-    const m2 = add(m, multiply(subtract(gradient, m), scalar(1 - beta1)))
-    const v2 = add(multiply(v, scalar(beta2)), multiply(square(gradient), scalar(1 - beta2)))
-    updates[`${prefix}m/${first.name}`] = m2
-    updates[`${prefix}v/${first.name}`] = v2
-    const direction = divide(
-      multiply(m2, rate),
-      add(multiply(sqrt(v2), inverseRoot), scalar(epsilon)),
+  const groups = groupParameters(parameters, gradients, decays)
+  const norm = sqrt(
+    groups.map(({ squares }) => sum(squares, undefined, { keepDims: false })).reduce(add),
+  )
+  const clip = clipNorm === undefined ? scalar(1) : clipFactor(norm, clipNorm)
+  const scale1 = multiply(clip, scalar(1 - beta1))
+  const scale2 = multiply(square(clip), scalar(1 - beta2))
+  for (const { name, value, gradient, squares, decay, members } of groups) {
+    const m = add(
+      multiply(keep(`m/${name}`, value.shape), scalar(beta1)),
+      multiply(gradient, scale1),
     )
-    const kept =
-      decay === 0
-        ? value
-        : multiply(value, subtract(scalar(1), multiply(learningRate, scalar(decay))))
-    const next = subtract(kept, direction)
-    let start = 0
-    for (const { name, parameter } of group) {
-      const end = start + sizeOf(parameter.shape)
-      updates[name] = single ? next : reshape(slice(next, 0, start, end), parameter.shape)
-      start = end
-    }
+    const v = add(
+      multiply(keep(`v/${name}`, value.shape), scalar(beta2)),
+      multiply(squares, scale2),
+    )
+    updates[`${prefix}m/${name}`] = m
+    updates[`${prefix}v/${name}`] = v
+    const direction = divide(
+      multiply(m, rate),
+      add(multiply(sqrt(v), inverseRoot), scalar(epsilon)),
+    )
+    const shrink = subtract(scalar(1), multiply(learningRate, scalar(weightDecay)))
+    const kept = decay && weightDecay !== 0 ? multiply(value, shrink) : value
+    Object.assign(updates, unflatten(subtract(kept, direction), members))
   }
-  return { updates, state }
+  return { updates, state, norm }
 }
 
-interface Item {
+/** Parameters that take the optimiser's step together. */
+interface Group {
   readonly name: string
-  readonly parameter: Node
+  readonly members: readonly Node[]
+  readonly value: Node
   readonly gradient: Node
+  readonly squares: Node
+  readonly decay: boolean
 }
 
-/** Small tensors together, each large one alone. */
-function splitGroups(items: readonly Item[]): readonly (readonly Item[])[] {
-  const small = items.filter(({ parameter }) => sizeOf(parameter.shape) <= FLAT_LIMIT)
-  const large = items.filter(({ parameter }) => sizeOf(parameter.shape) > FLAT_LIMIT)
-  return [small, ...large.map((item) => [item])]
+/** Small tensors together, those that decay apart from those that do not; each large one alone. */
+function groupParameters(
+  parameters: readonly Node[],
+  gradients: readonly Node[],
+  decays: (name: string, shape: Shape) => boolean,
+): readonly Group[] {
+  const byKey = new Map<string, { members: Node[]; gradients: Node[]; decay: boolean }>()
+  parameters.forEach((parameter, index) => {
+    const name = nameOf(parameter)
+    const decay = decays(name, parameter.shape)
+    const key = sizeOf(parameter.shape) > FLAT_LIMIT ? name : `small, decay=${decay}`
+    const group = byKey.get(key) ?? { members: [], gradients: [], decay }
+    byKey.set(key, group)
+    group.members.push(parameter)
+    group.gradients.push(gradients[index] ?? zeros(parameter.shape))
+  })
+  return [...byKey.values()].map(({ members, gradients, decay }) => {
+    const gradient = joined(gradients)
+    const name = members.map(nameOf).at(0) ?? ''
+    return { name, members, value: joined(members), gradient, squares: square(gradient), decay }
+  })
+}
+
+/** One vector of several tensors; a single one stays as it is. */
+function joined(xs: readonly Node[]): Node {
+  return xs.length === 1 && xs[0] ? xs[0] : flatten(xs)
+}
+
+function unflatten(value: Node, members: readonly Node[]): Record<string, Node> {
+  if (members.length === 1 && members[0]) return { [nameOf(members[0])]: value }
+  const parts: Record<string, Node> = {}
+  let start = 0
+  for (const member of members) {
+    const end = start + sizeOf(member.shape)
+    parts[nameOf(member)] = reshape(slice(value, 0, start, end), member.shape)
+    start = end
+  }
+  return parts
 }
 
 function flatten(xs: readonly Node[]): Node {
@@ -161,7 +189,14 @@ function flatten(xs: readonly Node[]): Node {
   )
 }
 
+/** min(1, maxNorm / norm). */
+function clipFactor(norm: Node, maxNorm: number): Node {
+  return divide(scalar(maxNorm), maximum(norm, scalar(maxNorm)))
+}
+
 function nameOf(parameter: Node): string {
   if (parameter.operator === 'variable') return parameter.parameters.name
-  throw new TypeError('adamW takes variables')
+  throw new CotuneError('ENGINE_NOT_A_VARIABLE', `${describeNode(parameter)} cannot be optimised`, {
+    hint: 'Give adamW variables: what training changes is held by the session.',
+  })
 }
