@@ -9,12 +9,11 @@ export {
   targetsOf,
 } from './adapter.ts'
 export { decodeAdapter, encodeAdapter, loadAdapter, saveAdapter } from './adapter-files.ts'
-export {
-  type AdapterScope,
-  type AdapterSlot,
-  adapterScope,
-  fromSlot,
-  slotVariable,
-  toSlot,
-} from './adapter-scope.ts'
 export { mergeAdapter } from './merge-adapter.ts'
+export {
+  type AdapterLayer,
+  adapterLeaf,
+  fromLeaves,
+  toLeaves,
+  withAdapters,
+} from './with-adapters.ts'
