@@ -1,0 +1,58 @@
+import { readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CotuneError, EXIT, sha256Hex, storageError, writeFileAtomic } from '#base'
+
+/** Files named by the SHA-256 of their content: written whole or not at all, checked when read. */
+export class BlobFiles {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Stores `bytes` durably and returns their digest. @throws CotuneError DISK_FULL */
+  async put(bytes: Uint8Array): Promise<string> {
+    const digest = sha256Hex(bytes)
+    const path = this.path(digest)
+    try {
+      if (!(await this.has(digest))) await writeFileAtomic(path, bytes, 0o600)
+    } catch (error) {
+      throw storageError(error, path)
+    }
+    return digest
+  }
+
+  /** @throws CotuneError BLOB_MISSING, BLOB_DAMAGED */
+  async get(digest: string): Promise<Uint8Array> {
+    const path = this.path(digest)
+    const bytes = await readFile(path).catch((cause: unknown) => {
+      throw new CotuneError('BLOB_MISSING', `The file ${path} cannot be read.`, {
+        hint: 'Restore the home folder from a backup.',
+        cause,
+        data: { digest },
+        exit: EXIT.data,
+      })
+    })
+    if (sha256Hex(bytes) === digest) return bytes
+    throw new CotuneError('BLOB_DAMAGED', `The content of ${path} is not what its name says.`, {
+      hint: 'The disk is failing or somebody changed the file; restore it from a backup.',
+      data: { digest },
+      exit: EXIT.data,
+    })
+  }
+
+  async has(digest: string): Promise<boolean> {
+    return stat(this.path(digest)).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async remove(digest: string): Promise<void> {
+    await rm(this.path(digest), { force: true })
+  }
+
+  path(digest: string): string {
+    return join(this.#folder, digest.slice(0, 2), digest)
+  }
+}

@@ -1,0 +1,36 @@
+import type { Database } from '#base'
+
+/** A published shared adapter of the proxy model, with the large model's adapter after the same round. */
+export interface Version {
+  /** The round that made it. */
+  readonly version: number
+  readonly digest: string
+  readonly sizeBytes: number
+  /** Digest of the file with the large model's adapter; null while it is as shipped. */
+  readonly llmState: string | null
+  readonly publishedAt: number
+}
+
+const COLUMNS =
+  'version, digest, size_bytes AS sizeBytes, llm_state AS llmState, published_at AS publishedAt'
+
+/** Written by Rounds.publish; read here. */
+export class Versions {
+  readonly #db: Database
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  latest(): Version | undefined {
+    return this.#db.prepare(`SELECT ${COLUMNS} FROM version ORDER BY version DESC LIMIT 1`).get() as
+      | Version
+      | undefined
+  }
+
+  get(version: number): Version | undefined {
+    return this.#db.prepare(`SELECT ${COLUMNS} FROM version WHERE version = ?`).get(version) as
+      | Version
+      | undefined
+  }
+}

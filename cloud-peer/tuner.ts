@@ -1,0 +1,74 @@
+import type { AdapterWeights, AggregationStrategy } from '#learning/aggregate'
+import type { Example } from '#learning/data'
+import type { Scores, TuningPhase } from '#protocols/api'
+
+export interface Progress {
+  readonly phase: TuningPhase
+  readonly model: 'slm' | 'dpm' | 'llm'
+  readonly step: number
+  readonly steps: number
+  readonly loss: number
+  readonly tokensPerSecond: number
+}
+
+export interface WeightedDelta {
+  /** What a device's training changed in the shared adapter. */
+  readonly delta: AdapterWeights
+  /** Its number of examples. */
+  readonly weight: number
+}
+
+export interface Described {
+  readonly family: string
+  readonly parameters: number
+  readonly vocabulary: number
+}
+
+interface Job {
+  readonly onProgress?: (progress: Progress) => void
+  readonly signal?: AbortSignal
+}
+
+/** The weights that a model is used with; undefined means as shipped. */
+export interface Tuned {
+  /** The large model's adapter. */
+  readonly state?: AdapterWeights | undefined
+  /** The proxy model's shared adapter. */
+  readonly shared?: AdapterWeights | undefined
+}
+
+/**
+ * What the cloud peer asks of learning: CloudTuner of #learning/tuning. All of it can be repeated: same inputs and seed, same outputs.
+ * What must survive a restart is in the values returned.
+ */
+export interface Tuner {
+  /** SHA-256 of the proxy model's base: what rounds and updates refer to. */
+  readonly dpmDigest: string
+  describe(): { readonly llm: Described; readonly dpm: Described }
+  aggregate(init: {
+    readonly shared: AdapterWeights | undefined
+    readonly updates: AsyncIterable<WeightedDelta>
+    readonly strategy: AggregationStrategy
+  }): Promise<{ readonly shared: AdapterWeights; readonly energyDropped: number }>
+  /** Mutual learning between large model and proxy model on public examples. */
+  tune(
+    init: Job &
+      Tuned & {
+        readonly examples: readonly Example[]
+        readonly round: number
+        readonly rounds: number
+        readonly seed: string
+      },
+  ): Promise<{ readonly state: AdapterWeights; readonly shared: AdapterWeights }>
+  evaluate(
+    init: Job & Tuned & { readonly model: 'llm' | 'dpm'; readonly examples: readonly Example[] },
+  ): Promise<Scores>
+  answer(
+    init: Tuned & {
+      readonly model: 'llm' | 'dpm'
+      readonly prompt: string
+      readonly signal?: AbortSignal
+    },
+  ): Promise<string>
+  close(): Promise<void>
+}
