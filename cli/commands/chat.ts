@@ -1,0 +1,82 @@
+import { createInterface } from 'node:readline/promises'
+import { Command, Option } from 'commander'
+import { CotuneError, EXIT } from '#base'
+import type { ApiClient, ChatRequest } from '#protocols/api'
+import { clientOf, type PeerOptions, withPeerOptions } from '../options.ts'
+import type { CommandContext } from '../program.ts'
+import { clean } from '../render/clean.ts'
+
+interface ChatOptions extends PeerOptions {
+  readonly instruction?: string
+  readonly model?: 'slm' | 'dpm' | 'llm'
+}
+
+const NOTICE =
+  'Your words stay on this device: its own tuned model answers. Ctrl-D or /bye ends; /instruction TEXT sets the task.\n'
+
+/** `cotune chat [PROMPT]`: one answer, or a conversation on a terminal. */
+export function chatCommand({ io }: CommandContext): Command {
+  return withPeerOptions(new Command('chat'))
+    .description("ask the device's tuned model; the question stays on the device")
+    .argument('[prompt...]', 'the question; without it a conversation begins, or stdin is read')
+    .option('--instruction <text>', 'the task, as in the training data')
+    .addOption(new Option('--model <role>', 'which model answers').choices(['slm', 'dpm', 'llm']))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ cotune chat turn the kitchen light on\n  $ cotune chat --instruction "Write the shell command." list all files\n  $ cotune chat',
+    )
+    .action(async (words: readonly string[], options: ChatOptions) => {
+      const client = clientOf(options)
+      const answer = async (prompt: string, instruction = options.instruction) => {
+        const reply = await client.call('POST /v1/chat', toRequest(prompt, instruction, options))
+        io.stdout.write(
+          `${options.json === true ? JSON.stringify(reply) : clean(reply.text, '\n\t')}\n`,
+        )
+      }
+      if (words.length > 0) await answer(words.join(' '))
+      else if (io.stdin.isTTY === true) await converse(client, answer, io)
+      else await answer(await readAll(io.stdin))
+    })
+}
+
+function toRequest(
+  prompt: string,
+  instruction: string | undefined,
+  { model }: ChatOptions,
+): ChatRequest {
+  return {
+    prompt,
+    ...(instruction === undefined ? {} : { instruction }),
+    ...(model === undefined ? {} : { model }),
+  }
+}
+
+async function converse(
+  client: ApiClient,
+  answer: (prompt: string, instruction?: string) => Promise<void>,
+  io: CommandContext['io'],
+): Promise<void> {
+  await client.call('GET /v1/status', undefined)
+  io.stderr.write(NOTICE)
+  const lines = createInterface({ input: io.stdin, output: io.stderr, prompt: '> ' })
+  let instruction: string | undefined
+  lines.prompt()
+  for await (const line of lines) {
+    const text = line.trim()
+    if (text === '/bye') break
+    if (text.startsWith('/instruction')) instruction = text.slice('/instruction'.length).trim()
+    else if (text !== '') await answer(text, instruction)
+    lines.prompt()
+  }
+  lines.close()
+}
+
+async function readAll(input: AsyncIterable<unknown>): Promise<string> {
+  let text = ''
+  for await (const part of input) text += String(part)
+  if (text.trim() !== '') return text.trim()
+  throw new CotuneError('CHAT_NO_PROMPT', 'there is no question', {
+    hint: 'cotune chat QUESTION, or pipe one in',
+    exit: EXIT.usage,
+  })
+}

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Argument, Command } from 'commander'
+import { CotuneError, cotuneHome, EXIT, packagePath, writeFileAtomic } from '#base'
+import type { Role } from '#protocols/api'
+import { configPath, type InitialConfig, renderConfig } from '../config-file.ts'
+import { commaList } from '../options.ts'
+import type { CommandContext } from '../program.ts'
+
+interface InitOptions {
+  readonly home?: string
+  readonly name?: string
+  readonly listen?: readonly string[]
+  readonly slm?: string
+  readonly dpm?: string
+  readonly llm?: string
+  readonly force?: boolean
+  readonly json?: boolean
+}
+
+/** `cotune init [device | cloud]`: a home with an identity and a config.toml. */
+export function initCommand({ io }: CommandContext): Command {
+  return new Command('init')
+    .description("set up a peer's folder: identity and config.toml")
+    .addArgument(
+      new Argument('[role]', 'what this machine shall be')
+        .choices(['device', 'cloud'])
+        .default('device'),
+    )
+    .option('--home <dir>', 'the folder (default: $COTUNE_HOME, else ~/.local/share/cotune)')
+    .option('--name <name>', "what others call it (default: this machine's name)")
+    .option(
+      '--listen <addresses>',
+      'multiaddrs, separated by commas (default: any free port)',
+      commaList,
+    )
+    .option('--slm <dir>', "a device's small model (default: one of the package)")
+    .option('--dpm <dir>', 'the proxy model that all share (default: the one of the package)')
+    .option('--llm <dir>', "the cloud peer's large model (default: the one of the package)")
+    .option('--force', 'write a new config.toml over an old one; the identity is kept')
+    .option('--json', 'print JSON on stdout')
+    .addHelpText(
+      'after',
+      `
+Models are folders as Hugging Face lays them out: config.json, model.safetensors, tokenizer.json.
+
+Examples:
+  $ cotune init
+  $ cotune init cloud --home ~/cloud --listen /ip4/0.0.0.0/tcp/4001
+  $ cotune init device --name kitchen --slm ~/models/my-small-model`,
+    )
+    .action(async (role: Role, options: InitOptions) => {
+      const home = cotuneHome(options.home)
+      const path = configPath(home)
+      if (existsSync(path) && options.force !== true) throw alreadyThere(path)
+      const config = initialConfig(role, options)
+      // libp2p's keys take a while to load: only the commands that need them pay for it.
+      const { loadIdentity } = await import('#protocols/mesh')
+      const { peerId } = await loadIdentity(join(home, 'identity.key'))
+      await writeFileAtomic(path, renderConfig(role, config), 0o600)
+      const text =
+        options.json === true
+          ? JSON.stringify({ role, home, peerId, path })
+          : nextSteps(role, home, peerId)
+      io.stdout.write(`${text}\n`)
+    })
+}
+
+function initialConfig(role: Role, options: InitOptions): InitialConfig {
+  const model = (given: string | undefined, name: string) =>
+    given === undefined ? packagePath('zoo', name) : existing(resolve(given))
+  const dpm = model(options.dpm, 'dpm')
+  return {
+    name: options.name ?? (hostname().split('.')[0] || role),
+    listen: options.listen ?? [`/ip4/0.0.0.0/tcp/${role === 'cloud' ? 4001 : 0}`],
+    models:
+      role === 'cloud'
+        ? { llm: model(options.llm, 'llm'), dpm }
+        : { slm: model(options.slm, 'slm-llama'), dpm },
+  }
+}
+
+function existing(folder: string): string {
+  if (existsSync(join(folder, 'config.json'))) return folder
+  throw new CotuneError('INIT_NO_MODEL', `${folder} is no model folder: it has no config.json`, {
+    hint: 'a model is a folder with config.json, model.safetensors and tokenizer.json',
+    data: { folder },
+    exit: EXIT.config,
+  })
+}
+
+function alreadyThere(path: string): CotuneError {
+  return new CotuneError('INIT_EXISTS', `${path} exists`, {
+    hint: 'edit it, or give --force to write a new one (the identity is kept)',
+    data: { path },
+    exit: EXIT.config,
+  })
+}
+
+function nextSteps(role: Role, home: string, peerId: string): string {
+  const flag = process.env.COTUNE_HOME === home ? '' : ` --home ${home}`
+  const steps =
+    role === 'cloud'
+      ? [
+          `cotune cloud${flag}`,
+          `cotune data import public.jsonl${flag}`,
+          `cotune invite${flag}`,
+          `cotune round start${flag}`,
+        ]
+      : [`cotune daemon${flag}`, `cotune join INVITE${flag}`, `cotune data import my.jsonl${flag}`]
+  return [
+    `${role} ${peerId}`,
+    `home ${home}`,
+    '',
+    'next:',
+    ...steps.map((step) => `  ${step}`),
+  ].join('\n')
+}

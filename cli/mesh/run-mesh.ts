@@ -1,0 +1,90 @@
+import { CotuneError, EXIT } from '#base'
+import { controlSocketPath } from '#protocols/api'
+import type { Io } from '../io.ts'
+import { ownCommand } from '../own-command.ts'
+import { stopOnSignal } from '../stop-on-signal.ts'
+import { coTune } from './co-tune.ts'
+import { followPeers } from './follow-peers.ts'
+import { LocalMesh } from './local-mesh.ts'
+import { prepareMeshData } from './mesh-data.ts'
+import type { MeshPlan } from './mesh-plan.ts'
+import type { MeshReport } from './mesh-report.ts'
+
+export interface RunMeshInit {
+  readonly plan: MeshPlan
+  readonly io: Io
+  readonly keep: boolean
+  /** Show the cloud peer's screens instead of lines. */
+  readonly tui: boolean
+}
+
+export interface MeshOutcome {
+  readonly exitCode: number
+  /** Absent when the user ended it. */
+  readonly report?: MeshReport
+}
+
+/**
+ * Starts the peers, runs the main job, and leaves nothing behind: no process, and no folder unless `keep`.
+ * @throws CotuneError MESH_PEER_DIED, MESH_TIMEOUT, and what the job reports
+ */
+export async function runMesh({ plan, io, keep, tui }: RunMeshInit): Promise<MeshOutcome> {
+  const startedAt = performance.now()
+  const mesh = await LocalMesh.create({ plan, command: ownCommand(), keep })
+  const stop = stopOnSignal(() => mesh.stopNow())
+  const end = new AbortController()
+  const timeout = AbortSignal.timeout(plan.timeoutMs)
+  const signal = AbortSignal.any([stop.signal, timeout, end.signal])
+  const lines = { muted: false }
+  const say = (peer: string, text: string) => {
+    if (lines.muted) return
+    const seconds = Math.round((performance.now() - startedAt) / 1_000)
+    io.stderr.write(`[${String(seconds).padStart(4)} s] ${peer.padEnd(9)} ${text}\n`)
+  }
+  process.once('exit', () => mesh.stopNow())
+  try {
+    say('mesh', `one cloud peer, ${plan.devices.length} devices in ${mesh.folder}`)
+    const data = await prepareMeshData(plan, mesh.dataFolder)
+    await mesh.start(signal)
+    const died = Promise.race(mesh.peers.map((peer) => peer.died))
+    const following = followPeers(mesh.peers, say, signal)
+    const screens = tui ? showScreens(mesh, lines, signal) : Promise.resolve()
+    const { cloud, devices } = mesh
+    const job = coTune({ plan, data, cloud, devices, say: (text) => say('mesh', text), signal })
+    const report = await Promise.race([job, died])
+    end.abort()
+    await Promise.all([following, screens])
+    const seconds = Math.round((performance.now() - startedAt) / 100) / 10
+    return { exitCode: EXIT.ok, report: { ...report, seconds } }
+  } catch (error) {
+    end.abort()
+    const exitCode = stop.exitCode()
+    if (exitCode !== undefined) return { exitCode }
+    throw timeout.aborted ? timedOut(plan.timeoutMs, error) : error
+  } finally {
+    lines.muted = false
+    await mesh.stop()
+    stop.release()
+    if (keep) say('mesh', `kept ${mesh.folder}`)
+  }
+}
+
+/** The screens stand in for the lines until the user leaves them or the job ends. */
+async function showScreens(
+  mesh: LocalMesh,
+  lines: { muted: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const { runTui } = await import('#tui')
+  lines.muted = true
+  await runTui({ socketPath: controlSocketPath(mesh.homeOf('cloud')), signal })
+  lines.muted = false
+}
+
+function timedOut(timeoutMs: number, cause: unknown): CotuneError {
+  return new CotuneError('MESH_TIMEOUT', `the mesh was not done after ${timeoutMs / 1_000} s`, {
+    hint: 'give --timeout more, or fewer --train rows, --rounds or --eval-limit rows',
+    exit: EXIT.timeout,
+    cause,
+  })
+}

@@ -1,0 +1,51 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { cotuneHome } from '#base'
+import { type ApiClient, controlSocketPath, createApiClient } from '#protocols/api'
+
+export interface PeerOptions {
+  readonly home?: string
+  readonly json?: boolean
+}
+
+/** Adds the options of every command that talks to a running peer. */
+export function withPeerOptions(command: Command): Command {
+  return command
+    .option('--home <dir>', "the peer's folder (default: $COTUNE_HOME, else ~/.local/share/cotune)")
+    .option('--json', 'print JSON on stdout')
+}
+
+/** The client of the peer whose home the options name. */
+export function clientOf(options: PeerOptions): ApiClient {
+  return createApiClient(controlSocketPath(cotuneHome(options.home)))
+}
+
+/** A whole number from 1. */
+export function positiveInteger(text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new InvalidArgumentError('a whole number of at least 1 is needed.')
+}
+
+/** `90s`, `10m`, `2h`, `1d` in milliseconds. */
+export function durationMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
+  const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? '']
+  if (unit !== undefined) return Math.round(Number(match?.[1]) * unit)
+  throw new InvalidArgumentError('a duration such as 90s, 10m or 2h is needed.')
+}
+
+/** `a,b,c`. */
+export function commaList(text: string): readonly string[] {
+  const items = text.split(',').map((item) => item.trim())
+  if (items.every((item) => item !== '')) return items
+  throw new InvalidArgumentError('names separated by commas are needed.')
+}
+
+/** `instruction=question,output=answer`. */
+export function columnMap(text: string): Readonly<Record<string, string>> {
+  const pairs = commaList(text).map((pair) => pair.split('='))
+  if (pairs.every((pair) => pair.length === 2 && pair.every((part) => part !== ''))) {
+    return Object.fromEntries(pairs) as Record<string, string>
+  }
+  throw new InvalidArgumentError('pairs such as instruction=question,output=answer are needed.')
+}
