@@ -115,20 +115,19 @@ export class TrainStep {
     }
     outputs.loss = loss
 
-    const nodes = trained()
     const clipped = clipByGlobalNorm(
-      gradients(loss, [...nodes.values()]),
+      gradients(loss, [...trained.values()]),
       init.maxGradientNorm ?? 1,
     )
     outputs.gradientNorm = clipped.norm
-    const { updates, state } = adamW([...nodes.values()], clipped.gradients, {
+    const { updates, state } = adamW([...trained.values()], clipped.gradients, {
       learningRate: input('learningRate', []),
       beta2: 0.99,
       weightDecay: init.weightDecay ?? 0,
     })
     const program = createProgram({ outputs, updates })
     const session = await executor.compile(program, { weights: trainee.weights })
-    const step = new TrainStep(session, shape, [...nodes.keys()], state)
+    const step = new TrainStep(session, shape, [...trained.keys()], state)
     await step.resetOptimiser()
     return step
   }
