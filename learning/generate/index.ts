@@ -1,0 +1,1 @@
+export { type GenerateOptions, Generator, type GeneratorInit } from './generator.ts'
