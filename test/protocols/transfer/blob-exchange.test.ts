@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { CotuneError, concatBytes } from '#base'
+import { CotuneError, concatBytes, systemClock } from '#base'
 import { createIdentity } from '#protocols/mesh'
 import {
   BLOB_PROTOCOL,
