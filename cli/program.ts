@@ -23,14 +23,14 @@ export interface CommandContext {
 
 const EXAMPLES = `
 Examples:
-  $ cotune mesh                       a whole mesh on this machine, on the examples
-  $ cotune init cloud && cotune cloud    on the machine with the large model
-  $ cotune invite                     there: prints one line for one device
-  $ cotune init && cotune daemon      on each device
-  $ cotune join cotune1:...           there: with that line
-  $ cotune data import answers.csv    there: what it may learn from; it never leaves
-  $ cotune round start --rounds 3     at the cloud peer
-  $ cotune tui                        watch
+  $ cotune mesh                             a whole mesh on this machine, on the examples
+  $ cotune init cloud && cotune cloud      on the machine with the large model
+  $ cotune invite                           there: prints one line for one device
+  $ cotune init && cotune daemon            on each device
+  $ cotune join cotune1:...                 there: with that line
+  $ cotune data import answers.csv          there: what it may learn from; it never leaves
+  $ cotune round start --rounds 3           at the cloud peer
+  $ cotune tui                              watch
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 peer unreachable, 4 unhealthy, 5 configuration,
 6 refused, 7 data, 8 privacy, 9 timeout, 10 partial.`
@@ -65,7 +65,8 @@ export function createCli(io: Io, setExitCode: CommandContext['setExitCode']): C
     // Errors are printed in one place, report-error.ts.
     command.configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      writeErr: () => undefined,
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => undefined,
     })
   })
   return program

@@ -16,6 +16,8 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     // Help and version come as "errors" of exit code 0, already printed.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
+    // `cotune` or `cotune data` alone: commander has printed the help on stderr.
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage
     return reportError(error, argv.includes('--json'), io)
   }
 }

@@ -1,7 +1,10 @@
 import { availableParallelism } from 'node:os'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { commaList, durationMs, positiveInteger } from '../options.ts'
+import { ownCommand } from '../own-command.ts'
 import type { CommandContext } from '../program.ts'
+
+const MINUTE_MS = 60_000
 
 interface MeshOptions {
   readonly data?: string
@@ -44,7 +47,11 @@ export function meshCommand({ io, setExitCode }: CommandContext): Command {
     .option('--eval <dir>', 'score on <domain>.test.jsonl of this folder')
     .option('--eval-limit <n>', 'score on so many rows of each domain, at most', positiveInteger)
     .option('--seed <n>', 'which rows are taken', positiveInteger, 1)
-    .option('--timeout <time>', 'give up after', durationMs, 30 * 60_000)
+    .addOption(
+      new Option('--timeout <time>', 'give up after')
+        .argParser(durationMs)
+        .default(30 * MINUTE_MS, '30m'),
+    )
     .option('--keep', 'keep the temporary folder: homes, databases, logs')
     .option('--no-tui', 'progress lines, on a terminal as well')
     .option('--json', 'print the result as JSON on stdout; progress goes to stderr')
@@ -76,6 +83,7 @@ Examples:
       })
       const outcome = await runMesh({
         plan,
+        command: ownCommand(),
         io,
         keep: options.keep === true,
         tui: options.tui && options.json !== true && io.stdout.isTTY === true,

@@ -2,11 +2,16 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { CotuneError, createRandom, EXIT, writeFileAtomic } from '#base'
-import { isPublic } from '#learning/data'
+import { isPublic, parseExample } from '#learning/data'
 import type { DevicePlan, MeshPlan } from './mesh-plan.ts'
 
 /** Held back from training, for a device to judge new versions by; scores are measured elsewhere. */
 const MAX_CHECK_ROWS = 40
+
+interface Row {
+  readonly text: string
+  readonly isPublic: boolean
+}
 
 export interface DeviceData {
   readonly trainPath: string
@@ -24,12 +29,13 @@ export interface MeshData {
 
 /**
  * Cuts each domain's train file in its halves (`isPublic`): a device gets private rows only, the cloud peer public ones
- * only. A row without an id counts as private: the cloud must not see it.
+ * only. No row is in both.
+ * @throws CotuneError MESH_TOO_FEW_ROWS, DATA_LINE_MALFORMED, DATA_ROW_NO_ANSWER
  */
 export async function prepareMeshData(plan: MeshPlan, folder: string): Promise<MeshData> {
   const devices: DeviceData[] = []
   const publicPaths: string[] = []
-  const evaluation: string[] = []
+  const evaluation: Row[] = []
   for (const device of plan.devices) {
     const { publicRows, train, check } = await cutHalves(device, plan)
     const rows = await sampleRows(device.evaluationPath, plan.evaluationRows, plan.seed)
@@ -55,11 +61,11 @@ export async function prepareMeshData(plan: MeshPlan, folder: string): Promise<M
 async function cutHalves(
   device: DevicePlan,
   plan: MeshPlan,
-): Promise<Record<'publicRows' | 'train' | 'check', readonly string[]>> {
-  const lines = await readLines(device.trainPath)
+): Promise<Record<'publicRows' | 'train' | 'check', readonly Row[]>> {
+  const rows = await readRows(device.trainPath)
   const random = createRandom(`${plan.seed}/${device.domain}`)
-  const open = lines.filter((line) => isPublicRow(line))
-  const own = random.shuffle(lines.filter((line) => !isPublicRow(line)))
+  const open = rows.filter((row) => row.isPublic)
+  const own = random.shuffle(rows.filter((row) => !row.isPublic))
   const checkRows = Math.min(MAX_CHECK_ROWS, Math.floor(own.length / 10))
   const train = own.slice(0, Math.min(plan.trainRows, own.length - checkRows))
   if (train.length === 0 || open.length === 0) throw tooFew(device)
@@ -70,44 +76,32 @@ async function cutHalves(
   }
 }
 
-function isPublicRow(line: string): boolean {
-  const { id } = JSON.parse(line) as { readonly id?: unknown }
-  return typeof id === 'string' && isPublic(id)
-}
-
-async function sampleRows(path: string, limit: number, seed: number): Promise<readonly string[]> {
-  const rows = await readLines(path)
+async function sampleRows(path: string, limit: number, seed: number): Promise<readonly Row[]> {
+  const rows = await readRows(path)
   return rows.length <= limit
     ? rows
     : createRandom(`${seed}/evaluation`).shuffle(rows).slice(0, limit)
 }
 
-async function readLines(path: string): Promise<readonly string[]> {
-  const lines: string[] = []
-  for await (const line of createInterface({ input: createReadStream(path) })) {
-    if (line.trim() === '') continue
-    try {
-      JSON.parse(line)
-    } catch (cause) {
-      throw new CotuneError('MESH_BAD_ROW', `${path}: line ${lines.length + 1} is not JSON`, {
-        hint: 'each line is one object with id, instruction, input and output',
-        data: { path, line: lines.length + 1 },
-        exit: EXIT.data,
-        cause,
-      })
-    }
-    lines.push(line)
+async function readRows(path: string): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  let line = 0
+  for await (const text of createInterface({ input: createReadStream(path) })) {
+    line++
+    if (text.trim() === '') continue
+    const { id } = parseExample(text, `${path}:${line}`)
+    rows.push({ text, isPublic: isPublic(id) })
   }
-  return lines
+  return rows
 }
 
-async function writeRows(path: string, rows: readonly string[]): Promise<void> {
-  await writeFileAtomic(path, rows.map((row) => `${row}\n`).join(''), 0o600)
+async function writeRows(path: string, rows: readonly Row[]): Promise<void> {
+  await writeFileAtomic(path, rows.map(({ text }) => `${text}\n`).join(''), 0o600)
 }
 
 function tooFew({ domain, trainPath }: DevicePlan): CotuneError {
   return new CotuneError('MESH_TOO_FEW_ROWS', `${trainPath} lacks private or public rows`, {
-    hint: 'rows need an `id`; about half of them are public by its digest (docs/co-tuning.md)',
+    hint: 'about half of the rows are public by the digest of their id (docs/co-tuning.md); give more rows',
     data: { domain, trainPath },
     exit: EXIT.data,
   })

@@ -1,7 +1,6 @@
 import { CotuneError, EXIT } from '#base'
 import { controlSocketPath } from '#protocols/api'
 import type { Io } from '../io.ts'
-import { ownCommand } from '../own-command.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 import { coTune } from './co-tune.ts'
 import { followPeers } from './follow-peers.ts'
@@ -12,6 +11,8 @@ import type { MeshReport } from './mesh-report.ts'
 
 export interface RunMeshInit {
   readonly plan: MeshPlan
+  /** Program and arguments that run this command line. */
+  readonly command: readonly string[]
   readonly io: Io
   readonly keep: boolean
   /** Show the cloud peer's screens instead of lines. */
@@ -28,9 +29,9 @@ export interface MeshOutcome {
  * Starts the peers, runs the main job, and leaves nothing behind: no process, and no folder unless `keep`.
  * @throws CotuneError MESH_PEER_DIED, MESH_TIMEOUT, and what the job reports
  */
-export async function runMesh({ plan, io, keep, tui }: RunMeshInit): Promise<MeshOutcome> {
+export async function runMesh({ plan, command, io, keep, tui }: RunMeshInit): Promise<MeshOutcome> {
   const startedAt = performance.now()
-  const mesh = await LocalMesh.create({ plan, command: ownCommand(), keep })
+  const mesh = await LocalMesh.create({ plan, command, keep })
   const stop = stopOnSignal(() => mesh.stopNow())
   const end = new AbortController()
   const timeout = AbortSignal.timeout(plan.timeoutMs)
@@ -41,7 +42,8 @@ export async function runMesh({ plan, io, keep, tui }: RunMeshInit): Promise<Mes
     const seconds = Math.round((performance.now() - startedAt) / 1_000)
     io.stderr.write(`[${String(seconds).padStart(4)} s] ${peer.padEnd(9)} ${text}\n`)
   }
-  process.once('exit', () => mesh.stopNow())
+  const onExit = () => mesh.stopNow()
+  process.once('exit', onExit)
   try {
     say('mesh', `one cloud peer, ${plan.devices.length} devices in ${mesh.folder}`)
     const data = await prepareMeshData(plan, mesh.dataFolder)
@@ -64,6 +66,7 @@ export async function runMesh({ plan, io, keep, tui }: RunMeshInit): Promise<Mes
   } finally {
     lines.muted = false
     await mesh.stop()
+    process.off('exit', onExit)
     stop.release()
     if (keep) say('mesh', `kept ${mesh.folder}`)
   }
