@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Clock, closeDatabase, openDatabase, packagePath } from '#base'
-import { BlobFiles } from './blob-files.ts'
+import { type BlobStore, FileBlobStore } from '#protocols/transfer'
 import { Contributions } from './contributions.ts'
 import { Examples } from './examples.ts'
 import { Invites } from './invites.ts'
@@ -9,12 +9,13 @@ import { Members } from './members.ts'
 import { Rounds } from './rounds.ts'
 import { RunRow } from './run-row.ts'
 import { ScoreBook } from './score-book.ts'
+import { StateFiles } from './state-files.ts'
 import { Versions } from './versions.ts'
 
 /** `COTC` */
 const APPLICATION_ID = 0x434f5443
 
-/** What a cloud peer keeps, one repository a concern, over one database and one folder of blobs. */
+/** What a cloud peer keeps, one repository a concern, over one database and two folders of files. */
 export interface CloudStore {
   readonly run: RunRow
   readonly invites: Invites
@@ -25,7 +26,10 @@ export interface CloudStore {
   readonly versions: Versions
   readonly examples: Examples
   readonly scores: ScoreBook
-  readonly blobs: BlobFiles
+  /** What travels: sealed updates and published versions. */
+  readonly blobs: BlobStore
+  /** Adapters of our own. */
+  readonly states: StateFiles
   close(): void
 }
 
@@ -50,7 +54,8 @@ export function openCloudStore(home: string, clock: Clock): CloudStore {
     versions: new Versions(db),
     examples: new Examples(db, clock),
     scores: new ScoreBook(db, clock),
-    blobs: new BlobFiles(join(home, 'blobs')),
+    blobs: new FileBlobStore(join(home, 'blobs')),
+    states: new StateFiles(join(home, 'states')),
     close: () => closeDatabase(db),
   }
 }

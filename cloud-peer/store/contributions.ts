@@ -124,6 +124,15 @@ export class Contributions {
       .run(reason, round, device)
   }
 
+  /** Takes out an update that was received but can no longer be read. */
+  exclude(round: number, device: string, reason: string): void {
+    this.#db
+      .prepare(
+        `UPDATE contribution SET state = 'refused', reason = ? WHERE round = ? AND device = ? AND state = 'received'`,
+      )
+      .run(reason, round, device)
+  }
+
   /** The highest counter accepted from a device; 0 before the first. */
   counterOf(device: string): number {
     const counter = this.#db

@@ -32,7 +32,9 @@ export interface OpenRound {
 
 /** What a round leaves behind. */
 export interface PublishedFiles {
+  /** Of the shared adapter's file, and of the blob that devices pull it as. */
   readonly digest: string
+  readonly blob: string
   readonly sizeBytes: number
   readonly llmState: string | null
 }
@@ -107,8 +109,8 @@ export class Rounds {
       this.#advance('tuning', "phase = 'published', finished_at = :at", { at: this.#clock.now() })
       this.#db
         .prepare(
-          `INSERT INTO version (version, digest, size_bytes, llm_state, published_at)
-           VALUES (:round, :digest, :sizeBytes, :llmState, :at)`,
+          `INSERT INTO version (version, digest, blob, size_bytes, llm_state, published_at)
+           VALUES (:round, :digest, :blob, :sizeBytes, :llmState, :at)`,
         )
         .run({ ...files, round, at: this.#clock.now() })
       this.#db

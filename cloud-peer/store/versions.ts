@@ -4,7 +4,10 @@ import type { Database } from '#base'
 export interface Version {
   /** The round that made it. */
   readonly version: number
+  /** SHA-256 of the adapter's file. */
   readonly digest: string
+  /** Id of the blob that devices pull. */
+  readonly blob: string
   readonly sizeBytes: number
   /** Digest of the file with the large model's adapter; null while it is as shipped. */
   readonly llmState: string | null
@@ -12,7 +15,7 @@ export interface Version {
 }
 
 const COLUMNS =
-  'version, digest, size_bytes AS sizeBytes, llm_state AS llmState, published_at AS publishedAt'
+  'version, digest, blob, size_bytes AS sizeBytes, llm_state AS llmState, published_at AS publishedAt'
 
 /** Written by Rounds.publish; read here. */
 export class Versions {

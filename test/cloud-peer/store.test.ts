@@ -100,7 +100,7 @@ describe('contributions', () => {
     accept('A', 'x', 4)
     store.rounds.beginAggregation()
     store.rounds.beginTuning('m', 0)
-    store.rounds.publish({ digest: 'v', sizeBytes: 1, llmState: null })
+    store.rounds.publish({ digest: 'v', blob: 'b', sizeBytes: 1, llmState: null })
     store.rounds.open({ ...OPEN, round: 2 })
     offer('A', 'x2', 2)
     expect(codeOf(() => accept('A', 'x2', 4, 2))).toBe('UPDATE_REPLAYED')
@@ -142,13 +142,13 @@ describe('rounds', () => {
     store.rounds.beginAggregation()
     expect(codeOf(() => store.rounds.beginAggregation())).toBe('ROUND_PHASE')
     store.rounds.beginTuning('merged', 0.25)
-    store.rounds.publish({ digest: 'v1', sizeBytes: 3, llmState: 'llm' })
+    store.rounds.publish({ digest: 'v1', blob: 'b', sizeBytes: 3, llmState: 'llm' })
     expect(store.versions.latest()).toMatchObject({ version: 1, digest: 'v1', llmState: 'llm' })
     expect(store.contributions.of(1)[0]?.state).toBe('merged')
     expect(store.rounds.finished()[0]).toMatchObject({ phase: 'published', energyDropped: 0.25 })
-    expect(codeOf(() => store.rounds.publish({ digest: 'v', sizeBytes: 1, llmState: '' }))).toBe(
-      'ROUND_NOT_OPEN',
-    )
+    expect(
+      codeOf(() => store.rounds.publish({ digest: 'v', blob: 'b', sizeBytes: 1, llmState: '' })),
+    ).toBe('ROUND_NOT_OPEN')
   })
 
   it('are one at a time', () => {
@@ -166,14 +166,14 @@ describe('rounds', () => {
   })
 })
 
-describe('blobs', () => {
+describe('states', () => {
   it('are checked when read', async () => {
-    const digest = await store.blobs.put(utf8('content'))
-    expect(await store.blobs.put(utf8('content'))).toBe(digest)
-    expect(Buffer.from(await store.blobs.get(digest)).toString()).toBe('content')
-    await writeFile(store.blobs.path(digest), 'changed')
-    await expect(store.blobs.get(digest)).rejects.toMatchObject({ code: 'BLOB_DAMAGED' })
-    await store.blobs.remove(digest)
-    await expect(store.blobs.get(digest)).rejects.toMatchObject({ code: 'BLOB_MISSING' })
+    const digest = await store.states.put(utf8('content'))
+    expect(await store.states.put(utf8('content'))).toBe(digest)
+    expect(Buffer.from(await store.states.get(digest)).toString()).toBe('content')
+    await writeFile(store.states.path(digest), 'changed')
+    await expect(store.states.get(digest)).rejects.toMatchObject({ code: 'STATE_DAMAGED' })
+    await store.states.remove(digest)
+    await expect(store.states.get(digest)).rejects.toMatchObject({ code: 'STATE_MISSING' })
   })
 })

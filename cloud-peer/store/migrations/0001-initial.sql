@@ -1,5 +1,5 @@
--- What a cloud peer must not forget. Large things (sealed updates, adapters, language-model state) are files named by their
--- SHA-256 under <home>/blobs; the rows here name them. Times are milliseconds since the epoch, digests lower-case hexadecimal.
+-- What a cloud peer must not forget. Large things are files that rows name by digest: what travels (sealed updates, published
+-- versions) under <home>/blobs, adapters of its own under <home>/states. Times are milliseconds since the epoch, digests lower-case hexadecimal.
 
 -- The run this cloud peer leads: one row, made at the first start. `rounds` is how many rounds were asked for so far;
 -- the runner works while fewer than that are published and `running` is 1.
@@ -101,6 +101,8 @@ CREATE TABLE sender (
 CREATE TABLE version (
   version      INTEGER PRIMARY KEY CHECK (version >= 1),
   digest       TEXT    NOT NULL,
+  -- The same adapter as devices pull it: signed and in chunks.
+  blob         TEXT    NOT NULL,
   size_bytes   INTEGER NOT NULL,
   llm_state    TEXT,
   published_at INTEGER NOT NULL

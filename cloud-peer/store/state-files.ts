@@ -2,8 +2,8 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CotuneError, EXIT, sha256Hex, storageError, writeFileAtomic } from '#base'
 
-/** Files named by the SHA-256 of their content: written whole or not at all, checked when read. */
-export class BlobFiles {
+/** Adapters of our own, in files named by the SHA-256 of their content: written whole or not at all, checked when read. */
+export class StateFiles {
   readonly #folder: string
 
   constructor(folder: string) {
@@ -22,11 +22,11 @@ export class BlobFiles {
     return digest
   }
 
-  /** @throws CotuneError BLOB_MISSING, BLOB_DAMAGED */
+  /** @throws CotuneError STATE_MISSING, STATE_DAMAGED */
   async get(digest: string): Promise<Uint8Array> {
     const path = this.path(digest)
     const bytes = await readFile(path).catch((cause: unknown) => {
-      throw new CotuneError('BLOB_MISSING', `The file ${path} cannot be read.`, {
+      throw new CotuneError('STATE_MISSING', `The file ${path} cannot be read.`, {
         hint: 'Restore the home folder from a backup.',
         cause,
         data: { digest },
@@ -34,7 +34,7 @@ export class BlobFiles {
       })
     })
     if (sha256Hex(bytes) === digest) return bytes
-    throw new CotuneError('BLOB_DAMAGED', `The content of ${path} is not what its name says.`, {
+    throw new CotuneError('STATE_DAMAGED', `The content of ${path} is not what its name says.`, {
       hint: 'The disk is failing or somebody changed the file; restore it from a backup.',
       data: { digest },
       exit: EXIT.data,
