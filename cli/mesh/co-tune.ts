@@ -25,8 +25,7 @@ const MINUTE_MS = 60_000
  * The main job over the peers' local APIs: join, import, score, co-tune, score again.
  * @throws CotuneError MESH_ROUND_ABORTED, and whatever a peer reports
  */
-export async function coTune(init: CoTuneInit): Promise<MeshReport> {
-  const startedAt = performance.now()
+export async function coTune(init: CoTuneInit): Promise<Omit<MeshReport, 'seconds'>> {
   await connect(init)
   await importData(init)
   const before = await scoreBefore(init)
@@ -45,7 +44,6 @@ export async function coTune(init: CoTuneInit): Promise<MeshReport> {
       llm: { before: meshScores(before.llm), after: meshScores(after.llm) },
       dpm: { before: meshScores(before.dpm), after: meshScores(after.dpm) },
     },
-    seconds: Math.round((performance.now() - startedAt) / 100) / 10,
   }
 }
 

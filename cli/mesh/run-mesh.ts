@@ -1,4 +1,5 @@
-import { CotuneError, EXIT } from '#base'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CotuneError, EXIT, isCotuneError } from '#base'
 import { controlSocketPath } from '#protocols/api'
 import type { Io } from '../io.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
@@ -8,6 +9,8 @@ import { LocalMesh } from './local-mesh.ts'
 import { prepareMeshData } from './mesh-data.ts'
 import type { MeshPlan } from './mesh-plan.ts'
 import type { MeshReport } from './mesh-report.ts'
+
+const GRACE_MS = 2_000
 
 export interface RunMeshInit {
   readonly plan: MeshPlan
@@ -53,7 +56,7 @@ export async function runMesh({ plan, command, io, keep, tui }: RunMeshInit): Pr
     const screens = tui ? showScreens(mesh, lines, signal) : Promise.resolve()
     const { cloud, devices } = mesh
     const job = coTune({ plan, data, cloud, devices, say: (text) => say('mesh', text), signal })
-    const report = await Promise.race([job, died])
+    const report = await Promise.race([preferCause(job, died), died])
     end.abort()
     await Promise.all([following, screens])
     const seconds = Math.round((performance.now() - startedAt) / 100) / 10
@@ -82,6 +85,17 @@ async function showScreens(
   lines.muted = true
   await runTui({ socketPath: controlSocketPath(mesh.homeOf('cloud')), signal })
   lines.muted = false
+}
+
+/** A peer that dies breaks the calls under way a moment before its end is known: that it died is what to tell. */
+async function preferCause<T>(job: Promise<T>, died: Promise<never>): Promise<T> {
+  try {
+    return await job
+  } catch (error) {
+    if (!isCotuneError(error, 'API_UNREACHABLE')) throw error
+    await Promise.race([died, delay(GRACE_MS)])
+    throw error
+  }
 }
 
 function timedOut(timeoutMs: number, cause: unknown): CotuneError {
