@@ -1,3 +1,13 @@
-export { type AlignedRow, alignRows } from './byte-boundaries.ts'
-export { buildProjections, type Projection, type Projections } from './projection.ts'
-export { type SparseTargets, type SparseTargetsInit, sparseTargets } from './sparse-targets.ts'
+export { type AlignedRow, alignRows, byteBoundaries } from './align-rows.ts'
+export {
+  buildProjection,
+  type HeadWidths,
+  type Projection,
+  type SparseColumns,
+} from './projection.ts'
+export {
+  type SparseTargets,
+  sparseTargets,
+  type TargetLimits,
+  type TeacherTopK,
+} from './sparse-targets.ts'

@@ -1,134 +1,126 @@
 import type { Tokenizer } from '#learning/text'
+import { TokenMap } from './token-map.ts'
 
 /**
- * A sparse row-stochastic map from a student's vocabulary to a teacher's (X-Token, arXiv 2605.21699), by the teacher's tokens:
- * `students` and `weights` from `offsets[v]` to `offsets[v + 1]` are the student's tokens that stand, wholly or in part, for the
- * teacher's token v.
+ * A sparse row-stochastic matrix W [student tokens, teacher tokens], by column: those of teacher token v are the entries
+ * `starts[v]` to `starts[v + 1]`.
  */
-export interface Projection {
-  readonly offsets: Int32Array
-  readonly students: Int32Array
+export interface SparseColumns {
+  readonly starts: Int32Array
+  /** Student token of each entry. */
+  readonly tokens: Int32Array
+  /** Weight of each entry; those of one student token add up to 1. */
   readonly weights: Float32Array
 }
 
-/** Tokenizers with a prefix space cut the first word of a text differently, so an answer's first token has a map of its own. */
-export interface Projections {
-  readonly atStart: Projection
-  readonly inside: Projection
+export interface HeadWidths {
+  /** Columns of the models' logits, which may be more than their tokenizers have ids. */
+  readonly studentWidth: number
+  readonly teacherWidth: number
 }
 
-/** A student's token that the teacher would need more tokens for has no counterpart. */
-const MAX_TOKENS = 4
-
-export function buildProjections(student: Tokenizer, teacher: Tokenizer): Projections {
-  const inside = buildProjection(
-    surfaces(student, false),
-    surfaces(teacher, false),
-    student,
-    teacher,
-  )
-  if (!hasPrefixSpace(student) && !hasPrefixSpace(teacher)) return { atStart: inside, inside }
-  const atStart = buildProjection(
-    surfaces(student, true),
-    surfaces(teacher, true),
-    student,
-    teacher,
-  )
-  return { atStart, inside }
+/** How a student's next-token distribution reads in a teacher's vocabulary. */
+export interface Projection extends HeadWidths {
+  /**
+   * @param studentAtStart at an answer's first token, where some tokenizers spell a space that is not in the text
+   * @param teacherAtStart the same for the teacher
+   */
+  columns(studentAtStart: boolean, teacherAtStart: boolean): SparseColumns
 }
 
-/** Whether the tokenizer puts a space, which the text does not have, before the first word. */
-function hasPrefixSpace(tokenizer: Tokenizer): boolean {
-  const first = tokenizer.encode('a').ids[0]
-  const bytes = first === undefined ? undefined : tokenizer.tokenBytes(first)
-  return bytes?.[0] === SPACE
-}
+/** A student token may stand for so many tokens of the teacher, */
+const MAX_SPELLING = 4
+/** of which the first has nearly all the weight: it is what the teacher would say next. */
+const FIRST_WEIGHT = 0.9
+const NEXT_WEIGHT = 0.1
 
-const SPACE = 0x20
-
-/** What each token stands for, as a string of bytes (Latin-1), or undefined for special tokens. */
-function surfaces(tokenizer: Tokenizer, atStart: boolean): (string | undefined)[] {
-  const strip = atStart && hasPrefixSpace(tokenizer)
-  return Array.from({ length: tokenizer.vocabularySize }, (_, id) => {
-    const bytes = tokenizer.tokenBytes(id)
-    if (bytes === undefined || bytes.length === 0) return undefined
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-    return strip && text.length > 1 && text.startsWith(' ') ? text.slice(1) : text
-  })
-}
-
-function buildProjection(
-  studentSurfaces: readonly (string | undefined)[],
-  teacherSurfaces: readonly (string | undefined)[],
-  student: Tokenizer,
-  teacher: Tokenizer,
-): Projection {
-  const teacherIds = idsBySurface(teacherSurfaces, teacher)
-  const longest = Math.max(0, ...[...teacherIds.keys()].map((text) => text.length))
-  const columns: [student: number, weight: number][][] = Array.from(
-    { length: teacher.vocabularySize },
-    () => [],
-  )
-  for (const [id, surface] of studentSurfaces.entries()) {
-    const row = surface === undefined ? [] : projectToken(surface, teacherIds, longest)
-    for (const [v, weight] of row) columns[v]!.push([id, weight])
-  }
-  columns[teacher.eosId]!.push([student.eosId, 1])
-  return compress(columns)
-}
-
-/** Of several tokens of one surface the one that the tokenizer itself writes for it, else the first. */
-function idsBySurface(
-  all: readonly (string | undefined)[],
-  tokenizer: Tokenizer,
-): ReadonlyMap<string, number> {
-  const ids = new Map<string, number>()
-  for (const [id, surface] of all.entries()) {
-    if (surface === undefined) continue
-    const other = ids.get(surface)
-    if (other === undefined) ids.set(surface, id)
-    else if (longerSurface(tokenizer, id, other)) ids.set(surface, id)
-  }
-  return ids
-}
-
-function longerSurface(tokenizer: Tokenizer, a: number, b: number): boolean {
-  return (tokenizer.tokenBytes(a)?.length ?? 0) > (tokenizer.tokenBytes(b)?.length ?? 0)
-}
+const CACHED_PROJECTIONS = 8
+const cache = new Map<string, Projection>()
 
 /**
- * The teacher's tokens for a student's token: the same bytes if there are any, else the longest matches from the left, up to four,
- * weighted 0.9 * 0.1^i and normalised: it is the first of them that decides.
+ * The vocabulary projection of X-Token (arXiv 2605.21699): the same bytes in both vocabularies get weight 1; else the student
+ * token's bytes are spelled by the teacher, in up to four tokens, with weights proportional to 0.9 * 0.1^i; else the token has
+ * no row. End-of-sequence goes with end-of-sequence. Equal tokenizers give the identity. Kept in memory under both digests.
  */
-function projectToken(
-  surface: string,
-  teacherIds: ReadonlyMap<string, number>,
-  longest: number,
-): [teacher: number, weight: number][] {
-  const tokens: number[] = []
-  for (let at = 0; at < surface.length; ) {
-    let length = Math.min(longest, surface.length - at)
-    while (length > 0 && !teacherIds.has(surface.slice(at, at + length))) length--
-    const id = teacherIds.get(surface.slice(at, at + length))
-    if (length === 0 || id === undefined || tokens.length === MAX_TOKENS) return []
-    tokens.push(id)
-    at += length
+export function buildProjection(
+  student: Tokenizer,
+  teacher: Tokenizer,
+  widths: HeadWidths,
+): Projection {
+  const { studentWidth, teacherWidth } = widths
+  const key = [student.digest, teacher.digest, studentWidth, teacherWidth].join(' ')
+  const known = cache.get(key)
+  if (known !== undefined) return known
+  const built = new Map<string, SparseColumns>()
+  const projection: Projection = {
+    studentWidth,
+    teacherWidth,
+    columns: (studentAtStart, teacherAtStart) => {
+      const place = `${studentAtStart} ${teacherAtStart}`
+      const columns =
+        built.get(place) ?? buildColumns(student, teacher, widths, studentAtStart, teacherAtStart)
+      built.set(place, columns)
+      return columns
+    },
   }
-  const total = tokens.reduce((sum, _, i) => sum + 0.9 * 0.1 ** i, 0)
-  const merged = new Map<number, number>()
-  for (const [i, id] of tokens.entries()) {
-    merged.set(id, (merged.get(id) ?? 0) + (0.9 * 0.1 ** i) / total)
-  }
-  return [...merged]
+  const [oldest] = cache.keys()
+  if (cache.size >= CACHED_PROJECTIONS && oldest !== undefined) cache.delete(oldest)
+  cache.set(key, projection)
+  return projection
 }
 
-function compress(columns: readonly (readonly [number, number])[][]): Projection {
-  const offsets = new Int32Array(columns.length + 1)
-  for (const [v, column] of columns.entries()) offsets[v + 1] = offsets[v]! + column.length
-  const entries = columns.flat()
+function buildColumns(
+  student: Tokenizer,
+  teacher: Tokenizer,
+  { studentWidth, teacherWidth }: HeadWidths,
+  studentAtStart: boolean,
+  teacherAtStart: boolean,
+): SparseColumns {
+  if (student.digest === teacher.digest)
+    return identity(Math.min(studentWidth, teacherWidth), teacherWidth)
+  const from = new TokenMap(student, studentWidth, studentAtStart)
+  const to = new TokenMap(teacher, teacherWidth, teacherAtStart)
+  const rows = from.surfaces.map((surface) => (surface === undefined ? [] : row(surface, to)))
+  rows[student.eosId] = [{ token: teacher.eosId, weight: 1 }]
+  return byColumn(rows, teacherWidth)
+}
+
+interface RowEntry {
+  readonly token: number
+  readonly weight: number
+}
+
+function row(surface: string, teacher: TokenMap): readonly RowEntry[] {
+  const same = teacher.find(surface)
+  if (same !== undefined) return [{ token: same, weight: 1 }]
+  const spelled = teacher.spell(surface)
+  if (spelled === undefined || spelled.length > MAX_SPELLING) return []
+  const shares = spelled.map((_, i) => FIRST_WEIGHT * NEXT_WEIGHT ** i)
+  const total = shares.reduce((sum, share) => sum + share, 0)
+  return spelled.map((token, i) => ({ token, weight: shares[i]! / total }))
+}
+
+function byColumn(rows: readonly (readonly RowEntry[])[], teacherWidth: number): SparseColumns {
+  const starts = new Int32Array(teacherWidth + 1)
+  for (const entries of rows) for (const { token } of entries) starts[token + 1]! += 1
+  for (let v = 0; v < teacherWidth; v++) starts[v + 1]! += starts[v]!
+  const tokens = new Int32Array(starts[teacherWidth]!)
+  const weights = new Float32Array(tokens.length)
+  const filled = starts.slice()
+  for (const [u, entries] of rows.entries()) {
+    for (const { token, weight } of entries) {
+      const at = filled[token]!++
+      tokens[at] = u
+      weights[at] = weight
+    }
+  }
+  return { starts, tokens, weights }
+}
+
+function identity(size: number, teacherWidth: number): SparseColumns {
   return {
-    offsets,
-    students: Int32Array.from(entries, ([student]) => student),
-    weights: Float32Array.from(entries, ([, weight]) => weight),
+    starts: Int32Array.from({ length: teacherWidth + 1 }, (_, v) => Math.min(v, size)),
+    tokens: Int32Array.from({ length: size }, (_, v) => v),
+    weights: new Float32Array(size).fill(1),
   }
 }
