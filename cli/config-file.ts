@@ -10,6 +10,7 @@ export interface InitialConfig {
   /** Checkpoint folders: slm and dpm on a device, llm and dpm in the cloud. */
   readonly models: Readonly<Partial<Record<'slm' | 'dpm' | 'llm', string>>>
   readonly engine?: { readonly threads?: number }
+  readonly seed?: string
 }
 
 /** Where a peer's configuration is. */

@@ -1,7 +1,7 @@
 import type { PeerEvent } from '#protocols/api'
 import { describeEvent, describeRound } from '../render/describe-event.ts'
 
-const STEP_SHARE = 0.1
+const PARTS = 10
 /** Fast jobs would else print their ten lines within a second. */
 const MIN_GAP_MS = 2_000
 
@@ -11,7 +11,10 @@ const MIN_GAP_MS = 2_000
  */
 export class ProgressLines {
   readonly #now: () => number
-  readonly #jobs = new Map<string, { readonly job: string; share: number; at: number }>()
+  readonly #jobs = new Map<
+    string,
+    { readonly job: string; readonly part: number; readonly at: number }
+  >()
   readonly #rounds = new Map<string, string>()
 
   constructor(now: () => number = Date.now) {
@@ -44,14 +47,13 @@ export class ProgressLines {
 
   #isWorthIt(peer: string, event: PeerEvent & { readonly type: 'progress' }): boolean {
     const job = `${event.phase} ${event.model} ${event.round ?? ''}`
-    const share = event.step / Math.max(1, event.steps)
+    const part = Math.floor((PARTS * event.step) / Math.max(1, event.steps))
     const now = this.#now()
     const last = this.#jobs.get(peer)
     const isNew = last?.job !== job
-    const isFurther =
-      share >= (last?.share ?? 0) + STEP_SHARE && now >= (last?.at ?? 0) + MIN_GAP_MS
+    const isFurther = part > (last?.part ?? 0) && now >= (last?.at ?? 0) + MIN_GAP_MS
     if (!isNew && !isFurther) return false
-    this.#jobs.set(peer, { job, share, at: now })
+    this.#jobs.set(peer, { job, part, at: now })
     return true
   }
 }
