@@ -122,7 +122,10 @@ const rules: OperatorTable<[], TypeAndShape> = {
   add: broadcasting,
   subtract: broadcasting,
   multiply: broadcasting,
-  divide: broadcasting,
+  divide: (node) => {
+    requireDType(node, 0, 'float32')
+    return broadcasting(node)
+  },
   maximum: broadcasting,
   less: comparison,
   equal: comparison,
