@@ -1,4 +1,5 @@
 import type { Node } from '#engine'
+import type { RopeConfig } from './rope.ts'
 
 export type Family = 'gpt2' | 'llama' | 'qwen2'
 
@@ -20,6 +21,8 @@ export interface ModelConfig {
   readonly tiedHead: boolean
   /** The epsilon of its normalisation layers. */
   readonly epsilon: number
+  /** Rotary positions; undefined where positions are learned. */
+  readonly rope: RopeConfig | undefined
   readonly eosIds: readonly number[]
   readonly bosId: number | undefined
 }

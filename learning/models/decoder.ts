@@ -14,9 +14,8 @@ import type { HfConfig } from './hf-config.ts'
 import { createRotation, type RopeConfig } from './rope.ts'
 
 export interface DecoderInit {
-  readonly config: ModelConfig
+  readonly config: ModelConfig & { readonly rope: RopeConfig }
   readonly source: HfConfig
-  readonly rope: RopeConfig
   /** Which linear layers have a bias. */
   readonly biases: {
     readonly queryKeyValue: boolean
@@ -29,7 +28,7 @@ export interface DecoderInit {
  * The decoder that Llama made common and Qwen2 shares but for its biases (Touvron et al. 2023): RMS normalisation
  * before each block, rotary positions, grouped-query attention, SwiGLU.
  */
-export function createDecoder({ config, source, rope, biases }: DecoderInit): CausalModel {
+export function createDecoder({ config, source, biases }: DecoderInit): CausalModel {
   const { hiddenSize, intermediateSize, heads, keyValueHeads, headSize, vocabularySize } = config
   const { layers, tiedHead, epsilon } = config
 
@@ -80,7 +79,7 @@ export function createDecoder({ config, source, rope, biases }: DecoderInit): Ca
     const { tokens, positions, cache } = inputs
     const batch = tokens.shape[0]!
     const mask = attentionMask(inputs)
-    const rotate = createRotation(positions, columnsOf(inputs, config), headSize, rope)
+    const rotate = createRotation(positions, columnsOf(inputs, config), headSize, config.rope)
     const norm = (x: Node, name: string) => rmsNorm(x, scope.parameter(name, [hiddenSize]), epsilon)
 
     const keys: Node[] = []

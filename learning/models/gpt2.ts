@@ -171,6 +171,7 @@ function parseConfig(source: HfConfig): ModelConfig {
     contextLength: hf.n_positions,
     tiedHead: hf.tie_word_embeddings,
     epsilon: hf.layer_norm_epsilon,
+    rope: undefined,
     eosIds: hf.eos_token_id,
     bosId: hf.bos_token_id ?? undefined,
   }

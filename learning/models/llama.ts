@@ -45,11 +45,11 @@ export function createLlama(source: HfConfig): CausalModel {
       contextLength: hf.max_position_embeddings,
       tiedHead: hf.tie_word_embeddings,
       epsilon: hf.rms_norm_eps,
+      rope: parseRope(source, hf.max_position_embeddings),
       eosIds: hf.eos_token_id,
       bosId: hf.bos_token_id ?? undefined,
     },
     source,
-    rope: parseRope(source, hf.max_position_embeddings),
     biases: { queryKeyValue: hf.attention_bias, output: hf.attention_bias, mlp: hf.mlp_bias },
   })
 }

@@ -50,11 +50,11 @@ export function createQwen2(source: HfConfig): CausalModel {
       contextLength: hf.max_position_embeddings,
       tiedHead: hf.tie_word_embeddings,
       epsilon: hf.rms_norm_eps,
+      rope: parseRope(source, hf.max_position_embeddings),
       eosIds: hf.eos_token_id,
       bosId: hf.bos_token_id ?? undefined,
     },
     source,
-    rope: parseRope(source, hf.max_position_embeddings),
     biases: { queryKeyValue: true, output: false, mlp: false },
   })
 }

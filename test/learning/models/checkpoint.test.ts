@@ -1,0 +1,142 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createRandom } from '#base'
+import { tensor } from '#engine'
+import {
+  checkpointDigest,
+  createModel,
+  encodeSafetensors,
+  initialise,
+  loadCheckpoint,
+  saveCheckpoint,
+} from '#learning/models'
+import { forward, largestDifference } from './forward.ts'
+import { randomModel } from './random-model.ts'
+import { FAMILIES, TINY } from './tiny-models.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cotune-checkpoint-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe.each(FAMILIES)('%s', (family) => {
+  const { model, weights } = randomModel(TINY[family], `checkpoint ${family}`)
+
+  it('saves and loads without a difference', async () => {
+    const path = join(folder, family)
+    await saveCheckpoint(path, { model, weights, files: { 'README.md': '# tiny' } })
+    const loaded = await loadCheckpoint(path)
+    expect(loaded.warnings).toEqual([])
+    expect(loaded.model.config).toEqual(model.config)
+    expect(loaded.weights).toEqual(weights)
+    expect(await readFile(join(path, 'README.md'), 'utf8')).toBe('# tiny')
+    expect(checkpointDigest(loaded)).toBe(checkpointDigest({ model, weights }))
+  })
+
+  it.each(['float16', 'bfloat16'] as const)('saves as %s', async (dtype) => {
+    const path = join(folder, `${family}-${dtype}`)
+    await saveCheckpoint(path, { model, weights, dtype })
+    const loaded = await loadCheckpoint(path)
+    for (const [name, { data }] of weights)
+      expect(largestDifference(loaded.weights.get(name)!.data, data)).toBeLessThan(0.02)
+    expect(checkpointDigest(loaded)).not.toBe(checkpointDigest({ model, weights }))
+  })
+})
+
+it('replaces a folder whole, and leaves nothing beside it', async () => {
+  const path = join(folder, 'replaced', 'model')
+  const { model, weights } = randomModel(TINY.llama, 'a')
+  await saveCheckpoint(path, { model, weights, files: { 'old.txt': '' } })
+  const next = randomModel(TINY.llama, 'b')
+  await saveCheckpoint(path, next)
+  expect(await readdir(join(folder, 'replaced'))).toEqual(['model'])
+  expect((await readdir(path)).sort()).toEqual(['config.json', 'model.safetensors'])
+  expect((await loadCheckpoint(path)).weights).toEqual(next.weights)
+  const lacking = new Map([...next.weights].slice(1))
+  await expect(saveCheckpoint(path, { model, weights: lacking })).rejects.toThrow(
+    expect.objectContaining({ code: 'MODEL_TENSOR_MISSING' }),
+  )
+  expect((await loadCheckpoint(path)).weights).toEqual(next.weights)
+  expect(await readdir(join(folder, 'replaced'))).toEqual(['model'])
+})
+
+it("loads GPT-2 as the hub keeps it: no prefix, mask buffers, a head that is the embedding's copy", async () => {
+  const { model, weights } = randomModel(TINY.gpt2, 'hub')
+  const hub = new Map(
+    [...weights].map(([name, value]) => [name.replace('transformer.', ''), value]),
+  )
+  hub.set('h.0.attn.bias', tensor(new Float32Array(16), [1, 1, 4, 4]))
+  hub.set('lm_head.weight', weights.get('transformer.wte.weight')!)
+  const path = join(folder, 'hub')
+  await mkdir(path)
+  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
+  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(hub))
+  const loaded = await loadCheckpoint(path)
+  expect(loaded.warnings).toEqual([])
+  expect(loaded.weights).toEqual(weights)
+})
+
+it.each([
+  ['an empty folder', {}, 'MODEL_CONFIG_NOT_FOUND'],
+  ['weights left out', { 'config.json': JSON.stringify(TINY.llama) }, 'MODEL_WEIGHTS_NOT_FOUND'],
+  ['a config that is a list', { 'config.json': '[]' }, 'MODEL_CONFIG_INVALID'],
+  [
+    'an index without a map',
+    { 'config.json': JSON.stringify(TINY.llama), 'model.safetensors.index.json': '{}' },
+    'MODEL_INDEX_INVALID',
+  ],
+  [
+    'a shard that is not there',
+    {
+      'config.json': JSON.stringify(TINY.llama),
+      'model.safetensors.index.json': '{"weight_map":{"a":"a.safetensors"}}',
+    },
+    'MODEL_WEIGHTS_NOT_FOUND',
+  ],
+])('refuses %s', async (_, files: Record<string, string>, code) => {
+  const path = await mkdtemp(join(folder, 'bad-'))
+  for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text)
+  await expect(loadCheckpoint(path)).rejects.toThrow(expect.objectContaining({ code }))
+})
+
+it('digests tell models with other numbers or another configuration apart', () => {
+  const { model, weights } = randomModel(TINY.llama, 'digest')
+  const digest = checkpointDigest({ model, weights })
+  expect(digest).toMatch(/^[0-9a-f]{64}$/)
+  const name = 'model.norm.weight'
+  const data = Float32Array.from(weights.get(name)!.data)
+  data[0]! += 1e-6
+  const changed = new Map(weights).set(name, tensor(data, [16]))
+  expect(checkpointDigest({ model, weights: changed })).not.toBe(digest)
+  const stretched = createModel({ ...TINY.llama, rope_theta: 500 })
+  expect(checkpointDigest({ model: stretched, weights })).not.toBe(digest)
+  const renamed = createModel({ ...TINY.llama, transformers_version: '5' })
+  expect(checkpointDigest({ model: renamed, weights })).toBe(digest)
+})
+
+describe('initialise', () => {
+  const model = createModel({ ...TINY.gpt2, n_embd: 64, n_layer: 8 })
+  const weights = initialise(model, createRandom('start'))
+
+  it('starts as GPT-2 does', async () => {
+    const deviation = (name: string) => {
+      const { data } = weights.get(name)!
+      return Math.sqrt([...data].reduce((sum, x) => sum + x * x, 0) / data.length)
+    }
+    expect([...weights.keys()]).toEqual([...model.parameters.keys()])
+    expect(deviation('transformer.h.3.mlp.c_fc.weight')).toBeCloseTo(0.02, 3)
+    expect(deviation('transformer.h.3.mlp.c_proj.weight')).toBeCloseTo(0.02 / 4, 3)
+    expect(weights.get('transformer.h.0.ln_1.weight')!.data.every((x) => x === 1)).toBe(true)
+    expect(weights.get('transformer.h.0.ln_1.bias')!.data.every((x) => x === 0)).toBe(true)
+    const [rows] = await forward({ model, weights, tokens: [[1, 2, 3]] })
+    for (const row of rows!) expect(Math.max(...row.map(Math.abs))).toBeLessThan(2)
+  })
+
+  it('is the same for the same seed', () => {
+    expect(initialise(model, createRandom('start'))).toEqual(weights)
+    expect(initialise(model, createRandom('other'))).not.toEqual(weights)
+  })
+})
