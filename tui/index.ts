@@ -1,4 +1,5 @@
 export { plainStatus } from './plain-status.ts'
 export { type RenderOnceOptions, renderOnce } from './render-once.ts'
+export { type RunTuiOptions, runTui } from './run-tui.ts'
 export { SCREENS, type ScreenName } from './state/keymap.ts'
 export type { TuiClient } from './tui-client.ts'

@@ -97,7 +97,7 @@ const ASCII: Glyphs = {
   full: '#',
   empty: '.',
   ellipsis: '~',
-  dot: '-',
+  dot: '|',
   up: 'up',
   down: 'down',
   cursor: '_',

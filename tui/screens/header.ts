@@ -7,8 +7,8 @@ import { allPeers } from '../state/lists.ts'
 import type { Model } from '../state/model.ts'
 import { shownModel, type TuiState } from '../state/state.ts'
 
-/** The peer answers a snapshot every five seconds; three missed ones make the view stale. */
-export const STALE_AFTER_MS = 15_000
+/** A peer is asked every two seconds; one that is silent for five times as long is not live. */
+export const STALE_AFTER_MS = 10_000
 
 const NAME_WIDTH = 24
 const BAR_WIDTH = 8

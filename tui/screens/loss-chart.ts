@@ -1,6 +1,7 @@
 import { count, loss } from '../drawing/format.ts'
 import { type ChartSeries, lineChart } from '../drawing/line-chart.ts'
 import { drawPane, inside, type Pane, type Size } from '../drawing/pane.ts'
+import { widthOf } from '../drawing/text.ts'
 import { SERIES_ROLES } from '../drawing/theme.ts'
 import type { Model, Series } from '../state/model.ts'
 import { SMOOTHINGS } from '../state/ui.ts'
@@ -65,20 +66,28 @@ export function chartPane(
     ticks: roundStarts(chart.series[0]),
   })
   const shown = lines.length > 0 ? lines : ['No finite value yet.']
-  return drawPane(name, titleOf(chart, context), shown, size, theme)
+  return drawPane(name, titleOf(chart, context, size.width - 6), shown, size, theme)
 }
 
-function titleOf(chart: Chart, { theme, model, ui }: ScreenContext): string {
-  const curves = chart.series.map((series, index) => {
-    const mark = chart.series.length > 1 ? `${index + 1} ` : ''
-    const value = loss(series.values.at(-1) ?? Number.NaN)
-    return theme.paint(SERIES_ROLES[index] ?? 'series1', `${mark}${series.label} ${value}`)
-  })
+/** The longest title that fits: with the curves' last values, without, or the phase alone. */
+function titleOf(chart: Chart, { theme, model, ui }: ScreenContext, room: number): string {
+  const curves = (values: boolean) =>
+    chart.series.map((series, index) => {
+      const mark = chart.series.length > 1 ? `${index + 1} ` : ''
+      const value = values ? ` ${loss(series.values.at(-1) ?? Number.NaN)}` : ''
+      return theme.paint(SERIES_ROLES[index] ?? 'series1', `${mark}${series.label}${value}`)
+    })
   const progress = model.progress?.event
   const speed =
     progress?.phase === chart.title ? [`${count(progress.tokensPerSecond)} tokens/s`] : []
-  const scale = ui.logScale ? ['log'] : []
-  return [`Loss ${chart.title}`, ...curves, ...speed, ...scale].join('  ')
+  const head = [`Loss ${chart.title}`, ...(ui.logScale ? ['log'] : [])]
+  const titles = [
+    [...head, ...curves(true), ...speed],
+    [...head, ...curves(true)],
+    [...head, ...curves(false)],
+    head,
+  ].map((parts) => parts.join('  '))
+  return titles.find((title) => widthOf(title) <= room) ?? head.join('  ')
 }
 
 function roundStarts(series: Series | undefined): readonly number[] {

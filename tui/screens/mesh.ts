@@ -82,7 +82,7 @@ export const drawMesh: DrawScreen = (context, size) => {
   if (size.width >= WIDE_COLUMNS) {
     const eventsHeight = Math.max(LEAST_EVENTS_HEIGHT, Math.floor(size.height * 0.24))
     const height = size.height - eventsHeight
-    const width = Math.floor(size.width * 0.6)
+    const width = Math.ceil(size.width * 0.57)
     const chart = { width: size.width - width, height }
     return [
       [

@@ -8,9 +8,11 @@ import type { Model } from '../state/model.ts'
 import type { Ui } from '../state/ui.ts'
 import type { DrawScreen, ScreenContext } from './context.ts'
 import { receivedCount } from './header.ts'
+import { chartPane, mainChart } from './loss-chart.ts'
 import { scoresPane } from './scores.ts'
 
 const SUMMARY_HEIGHT = 7
+const LEAST_ROWS_WITH_CHART = 16
 
 /** One round: its phase, its devices by phase; below the rounds before it and the scores. */
 export const drawRound: DrawScreen = (context, size) => {
@@ -25,7 +27,8 @@ export const drawRound: DrawScreen = (context, size) => {
   }
   const rest = size.height - SUMMARY_HEIGHT
   const devices = Math.min(Math.max(4, round.participants.length + 3), Math.ceil(rest / 2))
-  const below = rest - devices
+  const chart = rest - devices >= LEAST_ROWS_WITH_CHART ? Math.floor((rest - devices) / 2) : 0
+  const below = rest - devices - chart
   const width = Math.floor(size.width * 0.54)
   return [
     [summaryPane(round, context, { width: size.width, height: SUMMARY_HEIGHT })],
@@ -34,6 +37,9 @@ export const drawRound: DrawScreen = (context, size) => {
       historyPane(round, context, { width, height: below }),
       scoresPane(context, { width: size.width - width, height: below }),
     ],
+    ...(chart === 0
+      ? []
+      : [[chartPane('chart', mainChart(context), context, { width: size.width, height: chart })]]),
   ]
 }
 

@@ -1,12 +1,13 @@
 import type { Numbered } from '#base'
 import type { PeerEvent, Status } from '#protocols/api'
 import { sanitiseDeep } from '../drawing/text.ts'
-import { describeEvent } from './describe-event.ts'
+import { type Description, describeEvent } from './describe-event.ts'
 import { foldStatus } from './fold-status.ts'
 import type { LogLine, Model, ScoreRow, Series } from './model.ts'
 
 const LOG_LIMIT = 1_000
 const SERIES_LIMIT = 4_000
+const REPEAT_LINES = 20
 
 /** What arrives from outside, as opposed to keys. */
 export type Arrival =
@@ -66,9 +67,17 @@ function takeEvent(model: Model, entry: Numbered<PeerEvent>, at: number): Model 
     missed: model.missed + gap,
   }
   const description = describeEvent(entry.event)
-  return description === null
+  return description === null || repeats(model, entry.event, description)
     ? heard
     : withLine(heard, { at: entry.at, ...description, event: entry })
+}
+
+/** Rounds, peers and alerts are told again at every small change of theirs: one line a state is enough. */
+function repeats(model: Model, event: PeerEvent, { component, message }: Description): boolean {
+  if (event.type !== 'round' && event.type !== 'peer' && event.type !== 'alert') return false
+  return model.log.slice(-REPEAT_LINES).some((line) => {
+    return line.component === component && line.message === message
+  })
 }
 
 /** What the snapshot does not hold: curves, progress and scores. */
@@ -83,7 +92,9 @@ function takeFigures(model: Model, { event, at }: Numbered<PeerEvent>): Model {
     }
     case 'peer': {
       const { id, name, loss, round, step } = event.peer
-      if (loss === null || step === null) return model
+      // A peer is told again whenever anything of it changes; the same loss twice is the same step.
+      const known = model.peerSeries.get(id)?.values.at(-1)
+      if (loss === null || step === null || loss === known) return model
       return { ...model, peerSeries: extended(model.peerSeries, id, name, loss, round, at) }
     }
     case 'scores': {
