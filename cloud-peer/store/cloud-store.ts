@@ -44,10 +44,11 @@ export function openCloudStore(home: string, clock: Clock): CloudStore {
     applicationId: APPLICATION_ID,
     synchronous: 'full',
   })
+  const members = new Members(db, clock)
   return {
     run: new RunRow(db, clock),
-    invites: new Invites(db, clock),
-    members: new Members(db, clock),
+    invites: new Invites(db, members, clock),
+    members,
     keys: new KeyEpochs(db, clock),
     rounds: new Rounds(db, clock),
     contributions: new Contributions(db, clock),

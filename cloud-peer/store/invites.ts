@@ -1,63 +1,64 @@
-import { type Clock, CotuneError, type Database, EXIT, inTransaction, sha256Hex } from '#base'
+import { type Clock, type Database, inTransaction } from '#base'
+import type { InviteStore, IssuedInvite, Membership } from '#protocols/membership'
+import type { Members } from './members.ts'
 
 interface InviteRow {
   readonly name: string
+  readonly secret: Uint8Array
   readonly expiresAt: number
   readonly usedBy: string | null
 }
 
-/** One-time invitations, known by the hash of their secret. */
-export class Invites {
+/** One-time invitations. */
+export class Invites implements InviteStore {
   readonly #db: Database
+  readonly #members: Members
   readonly #clock: Clock
 
-  constructor(db: Database, clock: Clock) {
+  constructor(db: Database, members: Members, clock: Clock) {
     this.#db = db
+    this.#members = members
     this.#clock = clock
   }
 
-  add(secret: Uint8Array, invite: { readonly name: string; readonly expiresAt: number }): void {
+  /** @param name what the device shall be called here; '' for what it calls itself */
+  add(
+    inviteId: string,
+    invite: { readonly secret: Uint8Array; readonly name: string; readonly expiresAt: number },
+  ): void {
     this.#db
       .prepare(
-        'INSERT INTO invite (secret_sha256, name, created_at, expires_at) VALUES (?, ?, ?, ?)',
+        `INSERT INTO invite (invite_id, secret, name, created_at, expires_at)
+         VALUES (:inviteId, :secret, :name, :at, :expiresAt)`,
       )
-      .run(sha256Hex(secret), invite.name, this.#clock.now(), invite.expiresAt)
+      .run({ ...invite, inviteId, at: this.#clock.now() })
   }
 
-  /**
-   * Spends the invitation on `device` and returns the name it was made for ('' if none). The same device may spend it again,
-   * since its first answer may have been lost on the way.
-   *
-   * @throws CotuneError INVITE_UNKNOWN, INVITE_EXPIRED, INVITE_USED
-   */
-  spend(secret: Uint8Array, device: string): string {
+  find(inviteId: string): IssuedInvite | undefined {
+    const row = this.#find(inviteId)
+    return row && { ...row, usedBy: row.usedBy ?? undefined }
+  }
+
+  use(inviteId: string, { peerId, name }: Membership, record: Uint8Array): boolean {
     return inTransaction(this.#db, () => {
-      const key = sha256Hex(secret)
-      const invite = this.#find(key)
-      if (!invite) throw refusal('INVITE_UNKNOWN', 'This cloud peer issued no such invite.')
-      if (invite.usedBy === device) return invite.name
-      if (invite.usedBy !== null) throw refusal('INVITE_USED', 'Another device used this invite.')
-      if (invite.expiresAt <= this.#clock.now())
-        throw refusal('INVITE_EXPIRED', 'This invite has expired.')
+      const invite = this.#find(inviteId)
+      if (!invite || (invite.usedBy !== null && invite.usedBy !== peerId)) return false
       this.#db
-        .prepare('UPDATE invite SET used_by = ?, used_at = ? WHERE secret_sha256 = ?')
-        .run(device, this.#clock.now(), key)
-      return invite.name
+        .prepare(
+          'UPDATE invite SET used_by = ?, used_at = ? WHERE invite_id = ? AND used_by IS NULL',
+        )
+        .run(peerId, this.#clock.now(), inviteId)
+      const free = this.#members.freeName(invite.name || name, peerId)
+      this.#members.add({ peerId, name: free, membership: record })
+      return true
     })
   }
 
-  #find(key: string): InviteRow | undefined {
+  #find(inviteId: string): InviteRow | undefined {
     return this.#db
       .prepare(
-        `SELECT name, expires_at AS expiresAt, used_by AS usedBy FROM invite WHERE secret_sha256 = ?`,
+        `SELECT name, secret, expires_at AS expiresAt, used_by AS usedBy FROM invite WHERE invite_id = ?`,
       )
-      .get(key) as InviteRow | undefined
+      .get(inviteId) as InviteRow | undefined
   }
-}
-
-function refusal(code: 'INVITE_UNKNOWN' | 'INVITE_EXPIRED' | 'INVITE_USED', message: string) {
-  return new CotuneError(code, message, {
-    hint: 'Ask the operator of the cloud peer for a new one: `cotune invite`.',
-    exit: EXIT.refused,
-  })
 }

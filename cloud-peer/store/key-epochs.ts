@@ -5,13 +5,15 @@ export interface KeyEpoch {
   readonly epoch: number
   readonly keyId: string
   readonly publicKey: Uint8Array
+  /** Name of the file with the private key. */
+  readonly file: string
   readonly notBefore: number
   readonly notAfter: number
   /** When the private key was deleted; null while it is kept. */
   readonly deletedAt: number | null
 }
 
-const COLUMNS = `epoch, key_id AS keyId, public_key AS publicKey, not_before AS notBefore,
+const COLUMNS = `epoch, key_id AS keyId, public_key AS publicKey, file, not_before AS notBefore,
   not_after AS notAfter, deleted_at AS deletedAt`
 
 export class KeyEpochs {
@@ -26,8 +28,8 @@ export class KeyEpochs {
   add(epoch: Omit<KeyEpoch, 'epoch' | 'deletedAt'>): KeyEpoch {
     this.#db
       .prepare(
-        `INSERT INTO key_epoch (key_id, public_key, not_before, not_after)
-         VALUES (:keyId, :publicKey, :notBefore, :notAfter)`,
+        `INSERT INTO key_epoch (key_id, public_key, file, not_before, not_after)
+         VALUES (:keyId, :publicKey, :file, :notBefore, :notAfter)`,
       )
       .run(epoch)
     return this.kept().at(-1) as KeyEpoch

@@ -52,19 +52,30 @@ function codeOf(action: () => unknown): string {
 
 describe('invites', () => {
   const secret = utf8('a secret')
-
-  it('are good once, but for the device that used them', () => {
-    store.invites.add(secret, { name: 'edge', expiresAt: 2_000 })
-    expect(store.invites.spend(secret, 'A')).toBe('edge')
-    expect(store.invites.spend(secret, 'A')).toBe('edge')
-    expect(codeOf(() => store.invites.spend(secret, 'B'))).toBe('INVITE_USED')
+  const member = (peerId: string) => ({
+    runId: 'run',
+    peerId,
+    name: 'own name',
+    role: 'device' as const,
+    issuedAt: 0,
+    sealingKey: new Uint8Array(32),
+    dpmDigest: '',
   })
 
-  it('expire, and others are unknown', () => {
-    store.invites.add(secret, { name: '', expiresAt: 2_000 })
-    now = 2_000
-    expect(codeOf(() => store.invites.spend(secret, 'A'))).toBe('INVITE_EXPIRED')
-    expect(codeOf(() => store.invites.spend(utf8('guess'), 'A'))).toBe('INVITE_UNKNOWN')
+  it('are good for one device, which may repeat itself', () => {
+    store.invites.add('id', { secret, name: 'edge', expiresAt: 2_000 })
+    expect(store.invites.find('id')).toMatchObject({ expiresAt: 2_000, usedBy: undefined })
+    expect(store.invites.use('id', member('A'), utf8('record'))).toBe(true)
+    expect(store.invites.use('id', member('A'), utf8('record'))).toBe(true)
+    expect(store.invites.use('id', member('B'), utf8('record'))).toBe(false)
+    expect(store.invites.find('id')?.usedBy).toBe('A')
+    expect(store.members.all().map(({ peerId, name }) => [peerId, name])).toEqual([['A', 'edge']])
+  })
+
+  it('of others are unknown', () => {
+    expect(store.invites.find('guess')).toBeUndefined()
+    expect(store.invites.use('guess', member('A'), utf8('record'))).toBe(false)
+    expect(store.members.all()).toEqual([])
   })
 })
 

@@ -14,14 +14,17 @@ CREATE TABLE run (
   strategy   TEXT    NOT NULL CHECK (strategy IN ('exact', 'fedavg'))
 ) STRICT;
 
--- An invitation for one device, good once and until it expires. Only the hash of its secret is kept.
+-- An invitation for one device, good once and until it expires. A device proves that it has the secret without sending it, so the
+-- secret itself must be kept; it is worth nothing to others once used.
 CREATE TABLE invite (
-  secret_sha256 TEXT PRIMARY KEY,
-  name          TEXT    NOT NULL,
-  created_at    INTEGER NOT NULL,
-  expires_at    INTEGER NOT NULL,
-  used_by       TEXT,
-  used_at       INTEGER,
+  -- SHA-256 that names the invitation without giving its secret away.
+  invite_id  TEXT PRIMARY KEY,
+  secret     BLOB    NOT NULL,
+  name       TEXT    NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_by    TEXT,
+  used_at    INTEGER,
   CHECK ((used_by IS NULL) = (used_at IS NULL))
 ) STRICT;
 
@@ -43,6 +46,7 @@ CREATE TABLE key_epoch (
   epoch      INTEGER PRIMARY KEY,
   key_id     TEXT    NOT NULL UNIQUE,
   public_key BLOB    NOT NULL,
+  file       TEXT    NOT NULL,
   not_before INTEGER NOT NULL,
   not_after  INTEGER NOT NULL,
   deleted_at INTEGER
