@@ -97,9 +97,16 @@ export class LocalMesh {
 
   async #prepare(name: string, role: Role, models: InitialConfig['models']): Promise<void> {
     const home = this.homeOf(name)
-    const { threads } = this.#init.plan
+    const { threads, seed } = this.#init.plan
     await mkdir(home, { mode: 0o700 })
-    const text = renderConfig(role, { name, listen: LISTEN, models, engine: { threads } })
+    const text = renderConfig(role, {
+      name,
+      listen: LISTEN,
+      models,
+      engine: { threads },
+      // The cloud peer's order of training comes from the id of the run.
+      ...(role === 'device' ? { seed: String(seed) } : {}),
+    })
     await writeFile(configPath(home), text, { mode: 0o600 })
     this.restart(name)
   }

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { CotuneError, EXIT, isCotuneError } from '#base'
-import { controlSocketPath } from '#protocols/api'
 import type { Io } from '../io.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 import { coTune } from './co-tune.ts'
@@ -83,7 +82,8 @@ async function showScreens(
 ): Promise<void> {
   const { runTui } = await import('#tui')
   lines.muted = true
-  await runTui({ socketPath: controlSocketPath(mesh.homeOf('cloud')), signal })
+  const { client } = mesh.cloud
+  await runTui({ client, stdout: process.stdout, stdin: process.stdin, signal })
   lines.muted = false
 }
 

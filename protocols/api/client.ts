@@ -10,16 +10,17 @@ const SILENCE_MS = 30_000
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 10_000
 
+/** The request, which routes without one may leave out, and what aborts the call. */
+export type CallArguments<R extends Route> = undefined extends Routes[R]['request']
+  ? [request?: undefined, signal?: AbortSignal]
+  : [request: Routes[R]['request'], signal?: AbortSignal]
+
 export interface ApiClient {
   /**
    * Asks a peer; long jobs answer when they have ended.
    * @throws CotuneError API_UNREACHABLE, or whatever the peer reported
    */
-  call<R extends Route>(
-    route: R,
-    request: Routes[R]['request'],
-    signal?: AbortSignal,
-  ): Promise<Routes[R]['reply']>
+  call<R extends Route>(route: R, ...rest: CallArguments<R>): Promise<Routes[R]['reply']>
   /** The answer of `/readyz`. */
   health(signal?: AbortSignal): Promise<Health>
   /**
@@ -38,7 +39,7 @@ export interface ApiClientInit {
 /** A typed client of the local API of the peer that listens on `socketPath`. */
 export function createApiClient(socketPath: string, init: ApiClientInit = {}): ApiClient {
   return {
-    call: async (route, request, signal) => {
+    call: async (route, ...[request, signal]) => {
       const [method = 'GET', path = '/'] = route.split(' ')
       const body = request === undefined ? undefined : JSON.stringify(request)
       const reply = await send(socketPath, { method, path }, body, signal)

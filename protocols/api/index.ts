@@ -1,4 +1,9 @@
-export { type ApiClient, type ApiClientInit, createApiClient } from './client.ts'
+export {
+  type ApiClient,
+  type ApiClientInit,
+  type CallArguments,
+  createApiClient,
+} from './client.ts'
 export { type ApiHandlers, type ApiServerInit, createApiServer } from './server.ts'
 export { controlSocketPath } from './socket-path.ts'
 export type * from './types.ts'
