@@ -29,7 +29,7 @@ export function createSession<Value>(program: Program, runtime: Runtime<Value>):
   let last: Promise<unknown> = Promise.resolve()
   let closed = false
 
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (closed) {
       throw new CotuneError('ENGINE_SESSION_CLOSED', 'the session is closed', {
         hint: 'Compile the program again.',

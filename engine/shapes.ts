@@ -198,7 +198,8 @@ const rules: OperatorTable<[], TypeAndShape> = {
   reshape: (node) => {
     const [x] = node.inputs
     const { shape } = node.parameters
-    if (sizeOf(shape) !== sizeOf(x.shape)) fail(node, `cannot become [${shape}]`)
+    const whole = shape.every((dimension) => Number.isInteger(dimension) && dimension > 0)
+    if (!whole || sizeOf(shape) !== sizeOf(x.shape)) fail(node, `cannot become [${shape}]`)
     return { dtype: x.dtype, shape }
   },
   expand: (node) => {

@@ -10,7 +10,7 @@ export const STEP_SHAPE = {
   length: 128,
 } as const
 
-export type StepShape = typeof STEP_SHAPE
+export type StepShape = Readonly<Record<keyof typeof STEP_SHAPE, number>>
 
 /** One linear layer: y = x W^T + 2 (x A^T) B^T, with W [outputs, inputs] frozen. */
 export interface LinearShape {

@@ -141,10 +141,14 @@ export const operatorCases: readonly OperatorCase[] = [
   {
     operator: 'where',
     title: 'where by a comparison',
-    shapes: [[2, 3], [2, 3], [3]],
-    build: (c, a, b) => engine.where(engine.less(c, engine.scalar(0)), a, b),
-    // A copy of the condition: tf.grads knows no gradient of less, not even zero.
-    twin: (tf, c, a, b) => tf.where(tf.less(tf.tensor(c.dataSync(), c.shape), 0), a, b),
+    shapes: [[2, 3], [3]],
+    build: (a, b) => engine.where(engine.less(a, b), a, b),
+    // Copies: tf.grads knows no gradient of less, not even zero.
+    twin: (tf, a, b) => {
+      const [x, y] = [a, b].map((z) => tf.tensor(z.dataSync(), z.shape)) as [TfTensor, TfTensor]
+      const ones = tf.ones([2, 3])
+      return tf.where(tf.less(x, y), tf.mul(a, ones), tf.mul(b, ones))
+    },
   },
   {
     operator: 'where',

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import * as engine from '#engine'
+
+const executor = engine.createExecutor('onnxruntime', { threads: 1 })
+
+async function evaluate(outputs: Record<string, engine.Node>, feeds = {}) {
+  const session = await executor.compile(engine.createProgram({ outputs }))
+  const result = await session.run(feeds)
+  await session.close()
+  return result
+}
+
+describe('gradients', () => {
+  it('adds up what reaches a node by several ways', async () => {
+    const x = engine.input('x', [2])
+    const loss = engine.sum(engine.add(engine.multiply(x, x), engine.exp(x)))
+    const [gradient] = engine.gradients(loss, [x])
+    if (!gradient) throw new Error('no gradient')
+    const { g } = await evaluate({ g: gradient }, { x: engine.tensor(Float32Array.of(0, 1), [2]) })
+    expect(g?.data[0]).toBeCloseTo(1, 5)
+    expect(g?.data[1]).toBeCloseTo(2 + Math.E, 5)
+  })
+
+  it('is zeros where the loss does not depend on the node, or only behind stopGradient', async () => {
+    const x = engine.constant(Float32Array.of(1, 2), [2])
+    const other = engine.constant(Float32Array.of(3), [1])
+    const loss = engine.sum(engine.multiply(engine.stopGradient(x), engine.scalar(2)))
+    const [a, b] = engine.gradients(loss, [x, other])
+    if (!a || !b) throw new Error('no gradient')
+    const result = await evaluate({ a, b })
+    expect([...(result.a?.data ?? [])]).toEqual([0, 0])
+    expect([...(result.b?.data ?? [])]).toEqual([0])
+  })
+
+  it('goes only through nodes that depend on what is asked for', () => {
+    const x = engine.variable('x', [4, 4])
+    const frozen = engine.weight('frozen', [4, 4])
+    const loss = engine.sum(engine.matmul(engine.matmul(x, frozen), engine.exp(frozen)))
+    const [gradient] = engine.gradients(loss, [x])
+    if (!gradient) throw new Error('no gradient')
+    const program = engine.createProgram({ outputs: { gradient } })
+    const products = program.nodes.filter(({ operator }) => operator === 'matmul')
+    expect(products).toHaveLength(2)
+  })
+
+  it('flattens the batch where it shares one matrix', () => {
+    const x = engine.input('x', [8, 16, 4])
+    const w = engine.variable('w', [3, 4])
+    const [gradient] = engine.gradients(engine.sum(engine.matmul(x, w, { transposeB: true })), [w])
+    expect(gradient?.operator).toBe('matmul')
+    expect(gradient?.inputs.map(({ shape }) => shape)).toEqual([
+      [128, 3],
+      [128, 4],
+    ])
+  })
+
+  it('refuses a loss that is not one number', () => {
+    const x = engine.input('x', [2])
+    expect(() => engine.gradients(x, [x])).toThrow(
+      expect.objectContaining({ code: 'ENGINE_LOSS_NOT_SCALAR' }),
+    )
+  })
+})
