@@ -1,11 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { CotuneError } from '#base'
-import { type Executor, sizeOf, type Tensor, tensor } from '#engine'
+import { type Executor, type Tensor, tensor } from '#engine'
 import { type AdapterLayer, type AdapterWeights, toLeaves } from '#learning/lora'
 import type { Checkpoint } from '#learning/models'
 import type { Tokenizer } from '#learning/text'
 import { CacheColumns } from './cache-columns.ts'
 import { type DecoderPair, DecoderSessions } from './decoder-sessions.ts'
+import { promptLengths } from './prompt-lengths.ts'
+import { textStream } from './text-stream.ts'
 
 export interface GeneratorInit {
   readonly checkpoint: Pick<Checkpoint, 'model' | 'weights' | 'tokenizer'>
@@ -38,10 +40,6 @@ interface Row {
   done: boolean
 }
 
-/** Programs of several prompt lengths each hold the frozen weights; above this size of them there is one length. */
-const MAX_WEIGHT_BYTES_PER_LENGTH = 128 * 2 ** 20
-const SHORTEST_LENGTH = 32
-
 /** Greedy decoding with a key-value cache, a batch at a time. */
 export class Generator {
   readonly #init: GeneratorInit
@@ -57,14 +55,7 @@ export class Generator {
     this.#tokenizer = tokenizer
     this.#stopIds = new Set([tokenizer.eosId, ...model.config.eosIds])
     this.#sessions = new DecoderSessions({ model, weights, base, adapters, executor })
-    let weightBytes = 0
-    for (const shape of model.parameters.values()) weightBytes += 4 * sizeOf(shape)
-    this.#lengths = promptLengths(
-      base === 'frozen' && weightBytes > MAX_WEIGHT_BYTES_PER_LENGTH
-        ? init.maxPrompt
-        : SHORTEST_LENGTH,
-      init.maxPrompt,
-    )
+    this.#lengths = promptLengths(model, base, init.maxPrompt)
   }
 
   /**
@@ -201,28 +192,4 @@ async function readPrompts(
     ),
   })
   return { outputs, lengths }
-}
-
-/** Powers of two from `shortest`, and `longest` at the end. */
-function promptLengths(shortest: number, longest: number): readonly number[] {
-  const lengths: number[] = []
-  for (let length = shortest; length < longest; length *= 2) lengths.push(length)
-  return [...lengths, longest]
-}
-
-/** Turns ids into text as they come, holding back the bytes of a character that is not whole yet. */
-function textStream(
-  tokenizer: Tokenizer,
-  onToken: (text: string, index: number) => void,
-): (id: number, index: number) => void {
-  const streams = new Map<number, { ids: number[]; shown: number }>()
-  return (id, index) => {
-    const stream = streams.get(index) ?? { ids: [], shown: 0 }
-    streams.set(index, stream)
-    stream.ids.push(id)
-    const text = tokenizer.decode(stream.ids)
-    if (text.endsWith('\uFFFD') || text.length <= stream.shown) return
-    onToken(text.slice(stream.shown), index)
-    stream.shown = text.length
-  }
 }

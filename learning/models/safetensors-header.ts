@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CotuneError, EXIT } from '#base'
+import { repeatedKey } from './repeated-key.ts'
 
 /** Bytes an element of each dtype of the safetensors format takes; only three of them are read as weights. */
 const ELEMENT_BYTES = new Map<string, number>([
@@ -19,9 +20,6 @@ const ELEMENT_BYTES = new Map<string, number>([
   ['I64', 8],
   ['U64', 8],
 ])
-
-/** The bound of the reference implementation; a header is a few hundred bytes a tensor. */
-export const MAX_HEADER_BYTES = 100_000_000
 
 /** One tensor as the header describes it, its offsets checked against the file and its shape. */
 export interface StoredTensor {
@@ -43,48 +41,6 @@ const entrySchema = z.object({
   shape: z.array(z.number()),
   data_offsets: z.tuple([z.number(), z.number()]),
 })
-
-/**
- * The header length in the first 8 bytes of a safetensors file, before anything is allocated for it.
- *
- * @param first the first bytes of the file, at most 64
- * @param fileBytes size of the whole file
- * @throws CotuneError SAFETENSORS_GGUF, SAFETENSORS_LFS_POINTER, SAFETENSORS_TRUNCATED, SAFETENSORS_HEADER_LENGTH
- */
-export function readHeaderLength(first: Uint8Array, fileBytes: number, file: string): number {
-  const start = Buffer.from(first).toString('latin1')
-  if (start.startsWith('GGUF'))
-    throw new CotuneError('SAFETENSORS_GGUF', `${file} is a GGUF file`, {
-      hint: 'Give the original checkpoint in safetensors format; GGUF is only for inference.',
-      data: { file },
-      exit: EXIT.data,
-    })
-  if (start.startsWith('version https://git-lfs'))
-    throw new CotuneError(
-      'SAFETENSORS_LFS_POINTER',
-      `${file} is a Git LFS pointer, not the weights`,
-      {
-        hint: 'Fetch the real file: git lfs pull, or download it from the hub.',
-        data: { file },
-        exit: EXIT.data,
-      },
-    )
-  if (first.length < 8)
-    throw new CotuneError('SAFETENSORS_TRUNCATED', `${file} has only ${fileBytes} bytes`, {
-      hint: 'Download the file again.',
-      data: { file, fileBytes },
-      exit: EXIT.data,
-    })
-  const length = Buffer.from(first).readBigUInt64LE(0)
-  if (length > BigInt(MAX_HEADER_BYTES))
-    throw headerLengthError(file, `header length ${length} is impossible`)
-  if (length > BigInt(fileBytes - 8))
-    throw headerLengthError(
-      file,
-      `header length ${length} is larger than the file (${fileBytes} bytes)`,
-    )
-  return Number(length)
-}
 
 /**
  * Parses and checks a safetensors header: every tensor's dtype, shape and place, and that tensors neither overlap
@@ -135,36 +91,6 @@ function parseEntries(header: Uint8Array, file: string): [string, unknown][] {
       { hint: REWRITE_HINT, data: { file, tensor: repeated }, exit: EXIT.data },
     )
   return Object.entries(parsed)
-}
-
-/**
- * The first key that occurs twice at the top level of `json`, an object whose syntax is known to be right.
- * JSON.parse would silently keep the last. A scan by hand: a regular expression could exhaust its stack on a hostile key.
- */
-function repeatedKey(json: string): string | undefined {
-  const seen = new Set<string>()
-  let depth = 0
-  for (let i = 0; i < json.length; i++) {
-    const character = json[i]
-    if (character === '{' || character === '[') depth++
-    else if (character === '}' || character === ']') depth--
-    else if (character === '"') {
-      const begin = i
-      for (i++; json[i] !== '"'; i++) if (json[i] === '\\') i++
-      if (depth !== 1 || !isKey(json, i + 1)) continue
-      const key = JSON.parse(json.slice(begin, i + 1)) as string
-      if (seen.has(key)) return key
-      seen.add(key)
-    }
-  }
-  return undefined
-}
-
-/** Whether the string that ends before `index` is followed by a colon. */
-function isKey(json: string, index: number): boolean {
-  let i = index
-  while (/\s/.test(json[i] ?? '')) i++
-  return json[i] === ':'
 }
 
 function parseTensor(name: string, value: unknown, file: string): StoredTensor {
@@ -239,14 +165,6 @@ function headerError(file: string, message: string, cause?: unknown): CotuneErro
     data: { file },
     exit: EXIT.data,
     ...(cause === undefined ? {} : { cause }),
-  })
-}
-
-function headerLengthError(file: string, message: string): CotuneError {
-  return new CotuneError('SAFETENSORS_HEADER_LENGTH', `${file}: ${message}`, {
-    hint: 'This is no safetensors file, or it is cut short: download it again.',
-    data: { file },
-    exit: EXIT.data,
   })
 }
 

@@ -6,11 +6,8 @@ import {
   float32ToBfloat16,
   float32ToFloat16,
 } from './half-floats.ts'
-import {
-  parseSafetensorsHeader,
-  readHeaderLength,
-  type StoredTensor,
-} from './safetensors-header.ts'
+import { parseSafetensorsHeader, type StoredTensor } from './safetensors-header.ts'
+import { readHeaderLength } from './safetensors-header-length.ts'
 
 /** How the numbers of a saved file are stored. In memory weights are always float32. */
 export type StoredDtype = 'float32' | 'float16' | 'bfloat16'

@@ -4,11 +4,8 @@ import { z } from 'zod'
 import { CotuneError, EXIT } from '#base'
 import type { Tensor } from '#engine'
 import { decodeTensor } from './safetensors.ts'
-import {
-  parseSafetensorsHeader,
-  readHeaderLength,
-  type StoredTensor,
-} from './safetensors-header.ts'
+import { parseSafetensorsHeader, type StoredTensor } from './safetensors-header.ts'
+import { readHeaderLength } from './safetensors-header-length.ts'
 
 export const WEIGHTS_FILE = 'model.safetensors'
 export const INDEX_FILE = 'model.safetensors.index.json'
