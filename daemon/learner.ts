@@ -1,0 +1,205 @@
+import { CotuneError, EXIT, type JobQueue } from '#base'
+import { type Example, readExamples } from '#learning/data'
+import { decodeAdapter, encodeAdapter } from '#learning/lora'
+import { renderPrompt } from '#learning/text'
+import type { AdapterWeights, DeviceState, OnProgress, Scores } from '#learning/tuning'
+import type { ChatRequest, EvaluateRequest } from '#protocols/api'
+import type { DeviceStore } from './store/device-store.ts'
+import type { RoundRow } from './store/round-store.ts'
+import type { Tuner } from './tuner.ts'
+
+export interface LearnerComponents {
+  readonly store: DeviceStore
+  readonly tuner: Tuner
+  readonly jobs: JobQueue
+}
+
+export interface LearnerInit {
+  /** Names the device's streams of random numbers: the same rows and seed give the same update. */
+  readonly seed: string
+}
+
+interface Weights {
+  readonly state?: DeviceState | undefined
+  readonly shared?: AdapterWeights | undefined
+}
+
+/**
+ * What this device does with its models, one job at a time: it finds the weights that a job needs among the stored ones, and has
+ * what must not be lost on disk before it resolves.
+ */
+export class Learner {
+  readonly #store: DeviceStore
+  readonly #tuner: Tuner
+  readonly #jobs: JobQueue
+  readonly #seed: string
+
+  constructor(components: LearnerComponents, init: LearnerInit) {
+    this.#store = components.store
+    this.#tuner = components.tuner
+    this.#jobs = components.jobs
+    this.#seed = init.seed
+  }
+
+  /** Tunes a round; state and delta are on disk and the row says so when it resolves. */
+  tune(row: RoundRow, onProgress: OnProgress, signal: AbortSignal): Promise<RoundRow> {
+    const { blobs, examples, metrics, rounds } = this.#store
+    const job = async (either: AbortSignal) => {
+      const result = await this.#tuner.tune({
+        examples: examples.read('train'),
+        round: row.round,
+        rounds: row.rounds,
+        state: await this.#stateOf(rounds.lastTuned(row.baseDigest, row)),
+        shared: await this.#adapter(row.sharedDigest),
+        seed: `${this.#seed}/${row.round}`,
+        onProgress,
+        signal: either,
+      })
+      const files = await this.#writeState(result.state)
+      const delta = await blobs.write('delta', encodeAdapter(result.delta))
+      metrics.add(result.metrics, row)
+      return rounds.tuned(row.runId, row.round, { ...files, delta, examples: result.examples })
+    }
+    return this.#jobs.run(`round ${row.round}`, job, signal)
+  }
+
+  /** The small model alone, on the same rows with as many steps as `rounds` rounds; resolves to the steps. */
+  baseline(rounds: number, onProgress: OnProgress, signal: AbortSignal): Promise<number> {
+    let steps = 0
+    const job = async (either: AbortSignal) => {
+      const state = await this.#tuner.baseline({
+        examples: this.#trainingExamples(),
+        rounds,
+        seed: this.#seed,
+        onProgress: (progress) => {
+          steps = Math.max(steps, progress.steps)
+          onProgress(progress)
+        },
+        signal: either,
+      })
+      const { slmState } = await this.#writeState(state)
+      this.#store.settings.set({ 'baseline.slm': slmState })
+      return steps
+    }
+    return this.#jobs.run('baseline', job, signal)
+  }
+
+  evaluate(request: EvaluateRequest, onProgress: OnProgress, signal: AbortSignal): Promise<Scores> {
+    const model = ownModel(request.model)
+    const job = async (either: AbortSignal) =>
+      this.#tuner.evaluate({
+        model,
+        ...(await this.#weights(model, request.label)),
+        examples: await this.#evaluationExamples(request.path),
+        onProgress,
+        signal: either,
+      })
+    return this.#jobs.run('evaluation', job, signal)
+  }
+
+  /** Scores of the proxy model with the version in use and with `digest`, on the first held-out rows. */
+  compareVersion(
+    inUse: string | undefined,
+    digest: string,
+    sample: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly before: Scores; readonly after: Scores } | undefined> {
+    const examples = this.#store.examples.read('evaluation', sample)
+    if (examples.length === 0) return Promise.resolve(undefined)
+    const job = async (either: AbortSignal) => {
+      const state = await this.#stateOf(this.#store.rounds.lastTuned(this.#tuner.dpmDigest))
+      const score = async (shared: string | undefined) =>
+        this.#tuner.evaluate({
+          model: 'dpm',
+          state,
+          shared: await this.#adapter(shared),
+          examples,
+          signal: either,
+        })
+      return { before: await score(inUse), after: await score(digest) }
+    }
+    return this.#jobs.run('judging a version', job, signal)
+  }
+
+  answer(request: ChatRequest, signal: AbortSignal): Promise<string> {
+    const model = ownModel(request.model ?? 'slm')
+    const { instruction = '', prompt: input } = request
+    const job = async (either: AbortSignal) =>
+      this.#tuner.answer({
+        model,
+        ...(await this.#weights(model, 'cotuned')),
+        prompt: renderPrompt({ instruction, input }),
+        signal: either,
+      })
+    return this.#jobs.run('answer', job, signal)
+  }
+
+  async #weights(model: 'slm' | 'dpm', label: EvaluateRequest['label']): Promise<Weights> {
+    if (label === 'before') return {}
+    if (label === 'standalone') return { state: await this.#baselineState(model) }
+    const { membership, rounds, versions } = this.#store
+    const run = membership.read()
+    return {
+      state: await this.#stateOf(rounds.lastTuned(this.#tuner.dpmDigest)),
+      shared: run && (await this.#adapter(versions.current(run.runId)?.digest)),
+    }
+  }
+
+  async #baselineState(model: 'slm' | 'dpm'): Promise<DeviceState> {
+    const slm = await this.#adapter(this.#store.settings.get('baseline.slm'))
+    if (slm && model === 'slm') return { slm, domain: new Map() }
+    throw new CotuneError(
+      'EVALUATE_NO_BASELINE',
+      `there is no standalone ${model} on this device`,
+      {
+        hint: 'only the small model has a standalone baseline; train it first: POST /v1/baseline',
+        exit: EXIT.data,
+      },
+    )
+  }
+
+  async #stateOf(row: RoundRow | undefined): Promise<DeviceState | undefined> {
+    const slm = await this.#adapter(row?.slmState)
+    const domain = await this.#adapter(row?.domain)
+    return slm && domain && { slm, domain }
+  }
+
+  async #adapter(digest: string | null | undefined): Promise<AdapterWeights | undefined> {
+    return digest ? decodeAdapter(await this.#store.blobs.read(digest), digest) : undefined
+  }
+
+  async #writeState(state: DeviceState) {
+    const { blobs } = this.#store
+    return {
+      slmState: await blobs.write('slm-state', encodeAdapter(state.slm)),
+      domain: await blobs.write('domain', encodeAdapter(state.domain)),
+    }
+  }
+
+  #trainingExamples(): readonly Example[] {
+    const examples = this.#store.examples.read('train')
+    if (examples.length > 0) return examples
+    throw new CotuneError('DATA_NONE', 'this device has no rows to train on', {
+      hint: 'import some: cotune data import FILE --name NAME',
+      exit: EXIT.data,
+    })
+  }
+
+  async #evaluationExamples(path: string | undefined): Promise<readonly Example[]> {
+    const examples =
+      path === undefined ? this.#store.examples.read('evaluation') : await readExamples(path)
+    if (examples.length > 0) return examples
+    throw new CotuneError('DATA_NONE', 'there are no rows to evaluate on', {
+      hint: 'import some with --use evaluation, or give a JSONL file',
+      exit: EXIT.data,
+    })
+  }
+}
+
+function ownModel(model: EvaluateRequest['model']): 'slm' | 'dpm' {
+  if (model !== 'llm') return model
+  throw new CotuneError('MODEL_NOT_HERE', 'the large model lives on the cloud peer', {
+    hint: 'choose slm or dpm, or ask the cloud peer: --home of the cloud peer',
+    exit: EXIT.usage,
+  })
+}

@@ -1,0 +1,49 @@
+import type { AdapterWeights } from '#learning/tuning'
+import type { RoundRow, RoundTerms } from '../store/round-store.ts'
+
+/** A version of the shared adapter that the cloud peer signed for. */
+export interface PublishedVersion {
+  readonly version: number
+  /** Under which peers hold it. */
+  readonly blobId: string
+  /** SHA-256 of its content. */
+  readonly digest: string
+}
+
+/** What the cloud peer said about an update. */
+export interface UpdateVerdict {
+  readonly accepted: boolean
+  /** Why not; empty when accepted. */
+  readonly reason: string
+}
+
+export interface SealedUpdate {
+  readonly blobId: string
+  readonly sizeBytes: number
+  readonly counter: number
+}
+
+/** The round runner's view of the mesh: what was heard, and the few things that are said. */
+export interface CloudLink {
+  readonly runId: string
+  readonly cloudId: string
+  isConnected(): boolean
+  /** The round that collects, as last heard. */
+  openRound(): RoundTerms | undefined
+  /** The newest version, as last heard. */
+  published(): PublishedVersion | undefined
+  verdict(blobId: string): UpdateVerdict | undefined
+  /** Calls back whenever one of the above may have changed. */
+  onChange(listener: () => void): () => void
+  /** Asks the cloud peer for what gossip may have missed. */
+  refresh(signal: AbortSignal): Promise<void>
+  /** Encodes, seals to the cloud peer and stores for serving; nothing leaves yet. Durable when it resolves. */
+  seal(row: RoundRow, delta: AdapterWeights, counter: number): Promise<SealedUpdate>
+  /** Tells the run that the sealed update may be fetched; resolves to the bytes of the announcement. */
+  offer(row: RoundRow, signal: AbortSignal): Promise<Uint8Array>
+  /** Fetches a version from any holder and checks it; resolves to its content. */
+  fetchVersion(version: PublishedVersion, signal: AbortSignal): Promise<Uint8Array>
+  decodeVersion(content: Uint8Array): AdapterWeights
+  /** No longer serves a sealed update. */
+  discard(blobId: string): Promise<void>
+}

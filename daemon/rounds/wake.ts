@@ -1,0 +1,26 @@
+/** A bell for a loop: a ring while nobody waits is kept for the next wait. */
+export class Wake {
+  #rung = false
+  #ring: (() => void) | undefined
+
+  ring(): void {
+    this.#rung = true
+    this.#ring?.()
+  }
+
+  /** Until the next ring, `ms` have passed or the signal aborts; whether it rang. Never rejects. */
+  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
+    if (!this.#rung && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, ms)
+      this.#ring = resolve
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      await promise
+      clearTimeout(timer)
+      this.#ring = undefined
+    }
+    const wasRung = this.#rung
+    this.#rung = false
+    return wasRung
+  }
+}

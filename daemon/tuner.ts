@@ -1,0 +1,68 @@
+import type { Example } from '#learning/data'
+import type { AdapterWeights, DeviceState, OnProgress, Scores } from '#learning/tuning'
+
+export interface ModelDescription {
+  readonly family: string
+  readonly parameters: number
+  readonly vocabulary: number
+}
+
+interface Work {
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+/** The weights that a model is used with; undefined means as shipped. */
+interface Tuned {
+  readonly state?: DeviceState | undefined
+  /** The proxy model's shared adapter. */
+  readonly shared?: AdapterWeights | undefined
+}
+
+export interface TuneResult {
+  readonly state: DeviceState
+  /** What the round changed in the shared adapter: the only thing of it that leaves the device, sealed. */
+  readonly delta: AdapterWeights
+  /** Examples behind it: its weight among the others. */
+  readonly examples: number
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+/**
+ * What a device asks of learning: DeviceTuner of #learning/tuning. The same inputs and seed give the same outputs; what must
+ * survive a restart is in the values returned.
+ */
+export interface Tuner {
+  /** SHA-256 of the proxy model's base: what rounds and updates refer to. */
+  readonly dpmDigest: string
+  describe(): { readonly slm: ModelDescription; readonly dpm: ModelDescription }
+  /** One round: DST, then SAML. */
+  tune(
+    init: Work &
+      Tuned & {
+        readonly examples: readonly Example[]
+        readonly round: number
+        readonly rounds: number
+        readonly seed: string
+      },
+  ): Promise<TuneResult>
+  /** The small model alone: the same examples, as many steps as `rounds` rounds take. */
+  baseline(
+    init: Work & {
+      readonly examples: readonly Example[]
+      readonly rounds: number
+      readonly seed: string
+    },
+  ): Promise<DeviceState>
+  evaluate(
+    init: Work & Tuned & { readonly model: 'slm' | 'dpm'; readonly examples: readonly Example[] },
+  ): Promise<Scores>
+  answer(
+    init: Tuned & {
+      readonly model: 'slm' | 'dpm'
+      readonly prompt: string
+      readonly signal?: AbortSignal
+    },
+  ): Promise<string>
+  close(): Promise<void>
+}
