@@ -10,7 +10,7 @@ export interface EncodedExample {
   readonly answerStart: number
   /** UTF-8 end byte, in the answer, of each token from `answerStart` on; the end-of-sequence token has zero width. */
   readonly answerEnds: Int32Array
-  /** UTF-8 bytes of the answer. */
+  /** UTF-8 bytes of the answer, of what is left of it where it was cut. */
   readonly answerBytes: number
   /** Weight of the prompt's own tokens in the loss, 0 unless a model is trained from scratch. */
   readonly promptWeight: number
@@ -32,12 +32,13 @@ export function encodeExample(
   const answer = tokenizer.encode(example.output)
   const whole = [...answer.ids, tokenizer.eosId].slice(0, options.maxLength - 1)
   const kept = prompt.subarray(Math.max(0, prompt.length - (options.maxLength - whole.length)))
-  const answerBytes = utf8(example.output).length
+  const utf8Length = utf8(example.output).length
+  const answerEnds = Int32Array.from(whole, (_, i) => answer.ends[i] ?? utf8Length)
   return {
     tokens: Int32Array.from([...kept, ...whole]),
     answerStart: kept.length,
-    answerEnds: Int32Array.from(whole, (_, i) => answer.ends[i] ?? answerBytes),
-    answerBytes,
+    answerEnds,
+    answerBytes: answerEnds.at(-1) ?? 0,
     promptWeight: options.promptWeight ?? 0,
   }
 }

@@ -14,7 +14,7 @@ export interface Example {
 }
 
 /** The acceptable answers of an example. */
-export function referencesOf(example: Example): readonly string[] {
+export function referencesOf(example: Pick<Example, 'output' | 'references'>): readonly string[] {
   return example.references ?? [example.output]
 }
 

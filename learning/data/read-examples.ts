@@ -26,7 +26,8 @@ export async function readExamples(path: string): Promise<Example[]> {
     const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })
     for await (const text of lines) {
       line++
-      if (text.trim() !== '') examples.push(parseExample(text, `${path}:${line}`))
+      const row = line === 1 ? text.replace(/^\uFEFF/, '') : text
+      if (row.trim() !== '') examples.push(parseExample(row, `${path}:${line}`))
     }
   } catch (error) {
     if (error instanceof CotuneError) throw error
