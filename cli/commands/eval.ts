@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import { CotuneError, EXIT } from '#base'
+import type { Scores } from '#protocols/api'
 import { positiveInteger } from '../options.ts'
 import type { CommandContext } from '../program.ts'
 import { formatScore } from '../render/units.ts'
@@ -10,6 +12,7 @@ interface EvalOptions {
   readonly adapter?: string
   readonly data: string
   readonly limit?: number
+  readonly executor: 'onnxruntime' | 'tensorflow'
   readonly json?: boolean
 }
 
@@ -21,6 +24,11 @@ export function evalCommand({ io, setExitCode }: CommandContext): Command {
     .option('--adapter <dir>', 'a LoRA adapter: adapter_config.json, adapter_model.safetensors')
     .requiredOption('--data <file>', 'rows with instruction, input, and output or references')
     .option('--limit <n>', 'the first so many rows only', positiveInteger)
+    .addOption(
+      new Option('--executor <name>', 'what runs the model')
+        .choices(['onnxruntime', 'tensorflow'])
+        .default('onnxruntime'),
+    )
     .option('--json', 'print JSON on stdout')
     .addHelpText(
       'after',
@@ -28,15 +36,7 @@ export function evalCommand({ io, setExitCode }: CommandContext): Command {
     )
     .action(async (options: EvalOptions) => {
       const stop = stopOnSignal()
-      const { readExamples } = await import('#learning/data')
-      const { evaluateModel } = await import('#learning/tuning')
-      const rows = await readExamples(resolve(options.data))
-      const { em, rougeL, examples, perplexityPerByte } = await evaluateModel({
-        model: resolve(options.model),
-        ...(options.adapter === undefined ? {} : { adapter: resolve(options.adapter) }),
-        examples: options.limit === undefined ? rows : rows.slice(0, options.limit),
-        signal: stop.signal,
-      })
+      const { em, rougeL, examples, perplexityPerByte } = await evaluate(options, stop.signal)
       stop.release()
       io.stdout.write(
         options.json === true
@@ -45,4 +45,34 @@ export function evalCommand({ io, setExitCode }: CommandContext): Command {
       )
       setExitCode(stop.exitCode() ?? 0)
     })
+}
+
+/** What learns is imported here: it takes longer to load than the help does to print. */
+async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<Scores> {
+  const { createExecutor } = await import('#engine')
+  const { readExamples } = await import('#learning/data')
+  const { loadAdapter } = await import('#learning/lora')
+  const { evaluateModel, loadTunedModel } = await import('#learning/tuning')
+  const rows = await readExamples(resolve(options.data))
+  if (rows.length === 0) throw noRows(options.data)
+  const model = await loadTunedModel('slm', resolve(options.model))
+  const adapters =
+    options.adapter === undefined
+      ? []
+      : [{ name: 'adapter', ...(await loadAdapter(resolve(options.adapter))) }]
+  return evaluateModel({
+    model,
+    tuned: { adapters },
+    examples: rows.slice(0, options.limit),
+    executor: createExecutor(options.executor),
+    signal,
+  })
+}
+
+function noRows(path: string): CotuneError {
+  return new CotuneError('EVAL_NO_ROWS', `${path} holds no row`, {
+    hint: 'each line is one object with instruction, input, and output or references',
+    data: { path },
+    exit: EXIT.data,
+  })
 }

@@ -76,10 +76,13 @@ export class ChildPeer implements MeshPeer {
     clearTimeout(timer)
   }
 
-  /** At once and without a wait: for the last moments of this process, and for tests of `kill -9`. */
-  kill(): void {
+  /** SIGKILL; resolves when it is gone. Called without a wait in the last moments of this process. */
+  async kill(): Promise<void> {
     this.#stopping = true
-    if (!this.#hasEnded()) this.#child.kill('SIGKILL')
+    if (this.#hasEnded()) return
+    const ended = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await ended
   }
 
   #hasEnded(): boolean {

@@ -26,8 +26,8 @@ const MINUTE_MS = 60_000
  * @throws CotuneError MESH_ROUND_ABORTED, and whatever a peer reports
  */
 export async function coTune(init: CoTuneInit): Promise<Omit<MeshReport, 'seconds'>> {
-  await connect(init)
-  await importData(init)
+  await joinMesh(init)
+  await importMeshData(init)
   const before = await scoreBefore(init)
   await runRounds(init)
   const after = await scoreAfter(init)
@@ -47,7 +47,8 @@ export async function coTune(init: CoTuneInit): Promise<Omit<MeshReport, 'second
   }
 }
 
-async function connect({ cloud, devices, say, signal }: CoTuneInit): Promise<void> {
+/** Each device joins with an invite of its own. */
+export async function joinMesh({ cloud, devices, say, signal }: CoTuneInit): Promise<void> {
   say('devices join by invite')
   for (const { name, client } of devices) {
     const { invite } = await cloud.client.call('POST /v1/invites', { name }, signal)
@@ -55,7 +56,15 @@ async function connect({ cloud, devices, say, signal }: CoTuneInit): Promise<voi
   }
 }
 
-async function importData({ plan, data, cloud, devices, say, signal }: CoTuneInit): Promise<void> {
+/** Private rows go to their devices, public rows to the cloud peer. */
+export async function importMeshData({
+  plan,
+  data,
+  cloud,
+  devices,
+  say,
+  signal,
+}: CoTuneInit): Promise<void> {
   say('importing: private rows on the devices, public rows in the cloud')
   for (const [i, { domain }] of plan.devices.entries()) {
     const { trainPath, checkPath } = at(data.devices, i)

@@ -91,7 +91,7 @@ export class LocalMesh {
 
   /** The same at once, for the last moments of this process. */
   stopNow(): void {
-    for (const peer of this.peers) peer.kill()
+    for (const peer of this.peers) void peer.kill()
     if (this.#init.keep !== true) rmSync(this.folder, { recursive: true, force: true })
   }
 
