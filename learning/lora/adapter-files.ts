@@ -23,6 +23,9 @@ const PEFT_PREFIX = 'base_model.model.'
 const PEFT_CONFIG = 'adapter_config.json'
 const PEFT_WEIGHTS = 'adapter_model.safetensors'
 
+/** Ranks and scales of single layers, which PEFT allows: only none are read. */
+const noPattern = z.strictObject({}).optional()
+
 const configSchema = z.object({
   peft_type: z.literal('LORA'),
   r: z.int().positive(),
@@ -31,6 +34,8 @@ const configSchema = z.object({
   bias: z.literal('none').optional(),
   use_dora: z.literal(false).optional(),
   use_rslora: z.literal(false).optional(),
+  rank_pattern: noPattern,
+  alpha_pattern: noPattern,
 })
 
 /** Saves an adapter as PEFT does: `adapter_config.json` and `adapter_model.safetensors`. */

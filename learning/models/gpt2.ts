@@ -13,12 +13,14 @@ import type {
 import { columnsOf } from './columns.ts'
 import {
   configInvalid,
-  epsilon,
+  flag,
   type HfConfig,
   layerCount,
   parseHfConfig,
+  positive,
   requireOption,
   size,
+  tokenId,
   tokenIds,
 } from './hf-config.ts'
 
@@ -29,9 +31,9 @@ const schema = z.object({
   n_head: size,
   n_positions: size.default(1024),
   n_inner: size.nullish(),
-  layer_norm_epsilon: epsilon.default(1e-5),
-  tie_word_embeddings: z.boolean().default(true),
-  bos_token_id: z.int().nonnegative().nullish(),
+  layer_norm_epsilon: positive.default(1e-5),
+  tie_word_embeddings: flag.default(true),
+  bos_token_id: tokenId.nullish(),
   eos_token_id: tokenIds.default([]),
 })
 

@@ -6,20 +6,19 @@ import type { RopeConfig, RopeScaling } from './rope.ts'
 export type HfConfig = Readonly<Record<string, unknown>>
 
 /** Pieces of the families' schemas. The bounds keep a hostile file from asking for endless tables. */
+const POSITIVE = 'must be a positive integer'
 export const size = z
-  .int()
-  .positive()
-  .max(2 ** 31 - 1)
-export const layerCount = z.int().positive().max(1_000)
-export const epsilon = z.number().positive()
-export const tokenIds = z.union([
-  z
-    .int()
-    .nonnegative()
-    .transform((id) => [id]),
-  z.array(z.int().nonnegative()),
-  z.null().transform(() => []),
-])
+  .int(POSITIVE)
+  .positive(POSITIVE)
+  .max(2 ** 31 - 1, 'is too large')
+export const layerCount = size.max(1_000, 'is too large')
+export const positive = z.number('must be a positive number').positive('must be a positive number')
+export const flag = z.boolean('must be true or false')
+export const tokenId = z.int('must be a token id').nonnegative('must be a token id')
+export const tokenIds = z.union(
+  [tokenId.transform((id) => [id]), z.array(tokenId), z.null().transform((): number[] => [])],
+  'must be a token id or a list of them',
+)
 
 /**
  * Reads `config` with a family's schema.
@@ -36,16 +35,8 @@ export function parseHfConfig<T>(schema: z.ZodType<T>, config: HfConfig): T {
     config,
   )
   const problem =
-    value === undefined ? 'is missing' : `${expectation(issue)}, got ${JSON.stringify(value)}`
+    value === undefined ? 'is missing' : `${issue?.message}, got ${JSON.stringify(value)}`
   throw configInvalid(key, `${key} ${problem}`)
-}
-
-function expectation(issue: z.core.$ZodIssue | undefined): string {
-  if (issue?.code === 'invalid_type')
-    return `must be ${issue.expected === 'int' || issue.expected === 'number' ? 'a positive integer' : `a ${issue.expected}`}`
-  if (issue?.code === 'too_small') return 'must be positive'
-  if (issue?.code === 'too_big') return 'is too large'
-  return `is not valid (${issue?.message.toLowerCase()})`
 }
 
 export function configInvalid(key: string, message: string): CotuneError {
@@ -90,15 +81,15 @@ export function refuseForeignOptions(config: HfConfig): void {
 const scalingSchema = z.object({
   rope_type: z.string().optional(),
   type: z.string().optional(),
-  rope_theta: z.number().positive().optional(),
-  factor: z.number().positive().optional(),
-  low_freq_factor: z.number().positive().optional(),
-  high_freq_factor: z.number().positive().optional(),
+  rope_theta: positive.optional(),
+  factor: positive.optional(),
+  low_freq_factor: positive.optional(),
+  high_freq_factor: positive.optional(),
   original_max_position_embeddings: size.optional(),
 })
 
 const ropeSchema = z.object({
-  rope_theta: z.number().positive().optional(),
+  rope_theta: positive.optional(),
   rope_scaling: scalingSchema.nullish(),
   rope_parameters: scalingSchema.nullish(),
 })

@@ -3,13 +3,15 @@ import type { CausalModel } from './causal-model.ts'
 import { createDecoder } from './decoder.ts'
 import {
   configInvalid,
-  epsilon,
+  flag,
   type HfConfig,
   layerCount,
   parseHfConfig,
   parseRope,
+  positive,
   requireOption,
   size,
+  tokenId,
   tokenIds,
 } from './hf-config.ts'
 
@@ -22,11 +24,11 @@ const schema = z.object({
   num_key_value_heads: size.nullish(),
   head_dim: size.nullish(),
   max_position_embeddings: size.default(2048),
-  rms_norm_eps: epsilon.default(1e-6),
-  tie_word_embeddings: z.boolean().default(false),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
-  bos_token_id: z.int().nonnegative().nullish(),
+  rms_norm_eps: positive.default(1e-6),
+  tie_word_embeddings: flag.default(false),
+  attention_bias: flag.default(false),
+  mlp_bias: flag.default(false),
+  bos_token_id: tokenId.nullish(),
   eos_token_id: tokenIds.default([]),
 })
 

@@ -3,13 +3,15 @@ import type { CausalModel } from './causal-model.ts'
 import { createDecoder } from './decoder.ts'
 import {
   configUnsupported,
-  epsilon,
+  flag,
   type HfConfig,
   layerCount,
   parseHfConfig,
   parseRope,
+  positive,
   requireOption,
   size,
+  tokenId,
   tokenIds,
 } from './hf-config.ts'
 import { headSizes } from './llama.ts'
@@ -23,10 +25,10 @@ const schema = z.object({
   num_key_value_heads: size.nullish(),
   head_dim: size.nullish(),
   max_position_embeddings: size.default(32_768),
-  rms_norm_eps: epsilon.default(1e-6),
-  tie_word_embeddings: z.boolean().default(false),
+  rms_norm_eps: positive.default(1e-6),
+  tie_word_embeddings: flag.default(false),
   layer_types: z.array(z.string()).nullish(),
-  bos_token_id: z.int().nonnegative().nullish(),
+  bos_token_id: tokenId.nullish(),
   eos_token_id: tokenIds.default([]),
 })
 

@@ -50,7 +50,9 @@ export async function withWeightFiles<T>(
   }
 }
 
+/** As Hugging Face does, one whole file goes before shards. */
 async function weightFiles(folder: string): Promise<readonly string[]> {
+  if (await exists(join(folder, WEIGHTS_FILE))) return [WEIGHTS_FILE]
   const index = await readFile(join(folder, INDEX_FILE), 'utf8').catch(() => undefined)
   return index === undefined ? [WEIGHTS_FILE] : shardsOf(index)
 }
@@ -86,21 +88,30 @@ function shardsOf(json: string): readonly string[] {
 }
 
 async function openWeights(path: string, folder: string): Promise<FileHandle> {
+  let cause: unknown
   try {
     const handle = await open(path, 'r')
     if ((await handle.stat()).isFile()) return handle
     await handle.close()
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    cause = error
   }
-  const pickled = await stat(join(folder, 'pytorch_model.bin')).catch(() => undefined)
-  throw new CotuneError('MODEL_WEIGHTS_NOT_FOUND', `${path} is not there`, {
+  const pickled = await exists(join(folder, 'pytorch_model.bin'))
+  throw new CotuneError('MODEL_WEIGHTS_NOT_FOUND', `${path} cannot be read`, {
     hint: pickled
       ? 'pytorch_model.bin is a pickle, which can run code: convert it to safetensors first.'
       : 'Give a folder with config.json and model.safetensors (or its shards and their index).',
+    cause,
     data: { path },
     exit: EXIT.data,
   })
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function readTensors(handle: FileHandle, file: string): Promise<LazyTensor[]> {
