@@ -66,7 +66,7 @@ export interface Tuner {
   answer(
     init: Tuned & {
       readonly model: 'llm' | 'dpm'
-      readonly prompt: string
+      readonly prompt: { readonly instruction: string; readonly input: string }
       readonly signal?: AbortSignal
     },
   ): Promise<string>

@@ -1,17 +1,15 @@
-import { CotuneError, type EventLog, EXIT } from '#base'
+import { CotuneError, type EventLog, EXIT, type JobQueue } from '#base'
 import type { AdapterWeights } from '#learning/aggregate'
 import { type Example, readExamples } from '#learning/data'
 import { decodeAdapter } from '#learning/lora'
-import { renderPrompt } from '#learning/text'
 import type { ChatRequest, EvaluateRequest, PeerEvent, Scores } from '#protocols/api'
-import type { OneAtATime } from '../one-at-a-time.ts'
 import type { CloudStore } from '../store/cloud-store.ts'
 import type { Progress, Tuned, Tuner } from '../tuner.ts'
 
 export interface ScoringComponents {
   readonly store: CloudStore
   readonly tuner: Tuner
-  readonly jobs: OneAtATime
+  readonly jobs: JobQueue
   readonly events: EventLog<PeerEvent>
 }
 
@@ -36,7 +34,8 @@ export class Scoring {
     const onProgress = (progress: Progress) =>
       events.emit({ ...progress, type: 'progress', model, round })
     const scores = await jobs.run(
-      () => tuner.evaluate({ ...tuned, model, examples, onProgress, signal }),
+      `scoring the ${model}`,
+      (either) => tuner.evaluate({ ...tuned, model, examples, onProgress, signal: either }),
       signal,
     )
     store.scores.add({ ...scores, model, label, round })
@@ -51,9 +50,13 @@ export class Scoring {
   ): Promise<{ readonly text: string; readonly model: string }> {
     const { tuner, jobs, store } = this.#components
     const model = cloudModel(request.model ?? 'llm')
-    const prompt = renderPrompt({ instruction: request.instruction ?? '', input: request.prompt })
+    const prompt = { instruction: request.instruction ?? '', input: request.prompt }
     const tuned = await this.#latest()
-    const text = await jobs.run(() => tuner.answer({ ...tuned, model, prompt, signal }), signal)
+    const text = await jobs.run(
+      'an answer',
+      (either) => tuner.answer({ ...tuned, model, prompt, signal: either }),
+      signal,
+    )
     return { text, model: `${model}@${store.versions.latest()?.version ?? 0}` }
   }
 

@@ -1,22 +1,32 @@
-import { type Clock, errorMessage, isCotuneError, type Logger, type Startable } from '#base'
+import {
+  type Clock,
+  CotuneError,
+  errorMessage,
+  isCotuneError,
+  type JobQueue,
+  type Logger,
+  type Startable,
+} from '#base'
 import type { AdapterWeights } from '#learning/aggregate'
 import { decodeAdapter, encodeAdapter } from '#learning/lora'
-import type { OneAtATime } from '../one-at-a-time.ts'
 import type { CloudStore } from '../store/cloud-store.ts'
+import type { Contribution } from '../store/contributions.ts'
 import type { RoundRow } from '../store/rounds.ts'
 import type { Progress, Tuner, WeightedDelta } from '../tuner.ts'
-import { closing } from './closing.ts'
-import type { PackVersion } from './pack-version.ts'
-import type { UpdateFiles } from './update-files.ts'
+import { replayRound } from './replay-round.ts'
+import { type TermsInit, termsOf } from './terms.ts'
 import { Wake } from './wake.ts'
 
 export interface RoundRunnerComponents {
   readonly store: CloudStore
   readonly tuner: Tuner
-  readonly jobs: OneAtATime
-  readonly updates: UpdateFiles
-  /** Makes a version ready to be pulled by devices. */
-  readonly packVersion: PackVersion
+  readonly jobs: JobQueue
+  /** Unseals an update that was received. @throws CotuneError when its file is missing or damaged */
+  readonly openUpdate: (contribution: Contribution) => Promise<WeightedDelta>
+  /** Stores the bytes of a version as a blob that members can pull; returns its id. */
+  readonly packVersion: (content: Uint8Array, round: number) => Promise<string>
+  /** What updates are sealed to, and how large they may be. */
+  readonly sealing: () => Pick<TermsInit, 'sealingKey' | 'maxUpdateBytes'>
   /** Peer ids of the members that are connected. */
   readonly online: () => readonly string[]
   readonly clock: Clock
@@ -64,6 +74,19 @@ export class RoundRunner implements Startable {
     await this.#running
   }
 
+  /**
+   * The round to work on now, opened if there is none: after rounds were asked for.
+   * @throws CotuneError ROUND_NOT_OPEN when none was asked for
+   */
+  begin(): RoundRow {
+    const round = this.#components.store.rounds.unfinished() ?? this.#openNext()
+    this.#wake.ring()
+    if (round) return round
+    throw new CotuneError('ROUND_NOT_OPEN', 'No round is left to run.', {
+      hint: 'Ask for some: `cotune round start --rounds N`.',
+    })
+  }
+
   /** Something changed that a decision may depend on: an update, a connection, the run. */
   nudge(): void {
     this.#wake.ring()
@@ -109,17 +132,14 @@ export class RoundRunner implements Startable {
   }
 
   async #collect(round: RoundRow, signal: AbortSignal): Promise<void> {
-    const { store, clock } = this.#components
+    const { store, clock, sealing } = this.#components
     if (!store.run.get().running) return this.#abort('stopped by the operator')
-    const verdict = closing({
-      now: clock.now(),
-      deadline: round.deadline,
-      quorum: round.quorum,
-      received: store.contributions.received(round.round).length,
-      awaited: this.#awaited(round.round),
-    })
-    if (verdict === 'merge') return this.#changed(store.rounds.beginAggregation())
-    if (verdict === 'abort') return this.#abort(this.#quorumMissed(round))
+    const received = store.contributions.received(round.round)
+    const expected = Math.max(round.quorum, received.length + this.#awaited(round.round))
+    const terms = termsOf(round, store, { ...sealing(), expected })
+    const state = replayRound(terms, received, clock.now())
+    if (state.phase === 'aggregating') return this.#changed(store.rounds.beginAggregation())
+    if (state.phase === 'aborted') return this.#abort(`quorum missed: ${state.reason}`)
     return this.#wake.wait(round.deadline - clock.now(), signal)
   }
 
@@ -132,15 +152,10 @@ export class RoundRunner implements Startable {
     }).length
   }
 
-  #quorumMissed({ round, quorum }: RoundRow): string {
-    const received = this.#components.store.contributions.received(round).length
-    return `quorum missed: ${received} of ${quorum} updates in at the deadline`
-  }
-
   async #aggregate({ round, quorum, strategy }: RoundRow): Promise<void> {
     const { store, tuner, jobs } = this.#components
     const shared = await this.#adapter(store.versions.latest()?.digest)
-    const merged = await jobs.run(() =>
+    const merged = await jobs.run(`merging round ${round}`, () =>
       tuner.aggregate({ shared, updates: this.#updatesOf(round), strategy }),
     )
     if (store.contributions.received(round).length < quorum)
@@ -151,10 +166,10 @@ export class RoundRunner implements Startable {
 
   /** Opens the stored updates one after the other, always in the same order. A damaged one is taken out, not merged. */
   async *#updatesOf(round: number): AsyncGenerator<WeightedDelta> {
-    const { store, updates, logger } = this.#components
+    const { store, openUpdate, logger } = this.#components
     for (const contribution of store.contributions.received(round)) {
       try {
-        yield await updates.open(contribution)
+        yield await openUpdate(contribution)
       } catch (error) {
         if (!isCotuneError(error)) throw error
         logger.error({ device: contribution.device, code: error.code }, 'stored update is damaged')
@@ -172,7 +187,8 @@ export class RoundRunner implements Startable {
     let tuned = { state: await this.#adapter(previous), shared: merged }
     if (examples.length > 0)
       tuned = await jobs.run(
-        () =>
+        `tuning round ${round}`,
+        (either) =>
           tuner.tune({
             ...tuned,
             examples,
@@ -180,7 +196,7 @@ export class RoundRunner implements Startable {
             rounds: run.rounds,
             seed: `${run.id}/${round}`,
             onProgress: (progress) => this.#init.onProgress?.(round, progress),
-            signal,
+            signal: either,
           }),
         signal,
       )

@@ -63,7 +63,7 @@ export class FakeTuner implements Tuner {
   }
 
   async answer(init: Parameters<Tuner['answer']>[0]): Promise<string> {
-    return `${init.model}: ${init.prompt}`
+    return `${init.model}: ${init.prompt.input}`
   }
 
   async close(): Promise<void> {

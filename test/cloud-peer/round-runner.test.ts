@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CotuneError, sha256Hex, silentLogger, systemClock, utf8 } from '#base'
+import { CotuneError, JobQueue, sha256Hex, silentLogger, systemClock, utf8 } from '#base'
 import { decodeAdapter } from '#learning/lora'
-import { OneAtATime } from '../../cloud-peer/one-at-a-time.ts'
 import { RoundRunner } from '../../cloud-peer/rounds/round-runner.ts'
 import { type CloudStore, openCloudStore } from '../../cloud-peer/store/cloud-store.ts'
 import type { Contribution } from '../../cloud-peer/store/contributions.ts'
@@ -47,8 +46,9 @@ class Process {
       {
         store: this.store,
         tuner: this.tuner,
-        jobs: new OneAtATime(),
-        updates: { open: openUpdate },
+        jobs: new JobQueue(),
+        openUpdate,
+        sealing: () => ({ sealingKey: new Uint8Array(32), maxUpdateBytes: 1 }),
         packVersion: async (content) => sha256Hex('blob', content),
         online: () => online,
         clock: systemClock,
@@ -163,7 +163,7 @@ describe('RoundRunner', () => {
     await eventually(() => cloud.store.rounds.unfinished()?.attempt).toBe(2)
     expect(cloud.store.rounds.finished()[0]).toMatchObject({
       phase: 'aborted',
-      reason: 'quorum missed: 1 of 2 updates in at the deadline',
+      reason: 'quorum missed: 1 of 2 updates at the deadline',
     })
     cloud.receive('A', 1)
     await cloud.published(1)

@@ -1,0 +1,52 @@
+import { type EventLog, packageVersion } from '#base'
+import type { ModelInfo, PeerEvent, Status } from '#protocols/api'
+import type { MeshNode } from '#protocols/mesh'
+import type { Alerts } from '../status/alerts.ts'
+import type { PeerBoard } from '../status/peer-board.ts'
+import type { RoundView } from '../status/round-view.ts'
+import type { CloudStore } from '../store/cloud-store.ts'
+
+export interface StatusComponents {
+  readonly store: CloudStore
+  readonly mesh: Pick<MeshNode, 'peerId' | 'addresses' | 'traffic'>
+  readonly models: readonly ModelInfo[]
+  readonly board: PeerBoard
+  readonly view: RoundView
+  readonly alerts: Alerts
+  readonly events: EventLog<PeerEvent>
+}
+
+export interface StatusInit {
+  readonly name: string
+  readonly startedAt: number
+  readonly ready: () => boolean
+}
+
+/** All there is to see of a cloud peer, at one moment. */
+export function readStatus(components: StatusComponents, init: StatusInit): Status {
+  const { store, mesh, models, board, view, alerts, events } = components
+  const traffic = mesh.traffic()
+  return {
+    schema: 'cotune.status/1',
+    role: 'cloud',
+    name: init.name,
+    peerId: mesh.peerId,
+    runId: store.run.get().id,
+    version: packageVersion(),
+    startedAt: init.startedAt,
+    addresses: init.ready() ? mesh.addresses() : [],
+    sequence: events.since(0).at(-1)?.sequence ?? 0,
+    models,
+    peers: board.all(),
+    round: view.current(),
+    history: view.history(),
+    datasets: store.examples.datasets(),
+    // No data of a person ever comes here, so none can leave.
+    ledger: [],
+    alerts: alerts.all(),
+    dpmVersion: store.versions.latest()?.version ?? 0,
+    bytesUp: traffic.up,
+    bytesDown: traffic.down,
+    ready: init.ready(),
+  }
+}
