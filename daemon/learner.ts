@@ -43,14 +43,14 @@ export class Learner {
 
   /** Tunes a round; state and delta are on disk and the row says so when it resolves. */
   tune(row: RoundRow, onProgress: OnProgress, signal: AbortSignal): Promise<RoundRow> {
-    const { blobs, examples, metrics, rounds } = this.#store
+    const { blobs, examples, metrics, rounds, versions } = this.#store
     const job = async (either: AbortSignal) => {
       const result = await this.#tuner.tune({
         examples: examples.read('train'),
         round: row.round,
         rounds: row.rounds,
         state: await this.#stateOf(rounds.lastTuned(row.baseDigest, row)),
-        shared: await this.#adapter(row.sharedDigest),
+        shared: await this.#adapter(versions.digestOf(row.startVersion)),
         seed: `${this.#seed}/${row.round}`,
         onProgress,
         signal: either,

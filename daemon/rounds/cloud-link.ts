@@ -4,10 +4,8 @@ import type { RoundRow, RoundTerms } from '../store/round-store.ts'
 /** A version of the shared adapter that the cloud peer signed for. */
 export interface PublishedVersion {
   readonly version: number
-  /** Under which peers hold it. */
+  /** Under which peers hold it; the cloud peer signed for it. */
   readonly blobId: string
-  /** SHA-256 of its content. */
-  readonly digest: string
 }
 
 /** What the cloud peer said about an update. */
@@ -35,15 +33,12 @@ export interface CloudLink {
   verdict(blobId: string): UpdateVerdict | undefined
   /** Calls back whenever one of the above may have changed. */
   onChange(listener: () => void): () => void
-  /** Asks the cloud peer for what gossip may have missed. */
-  refresh(signal: AbortSignal): Promise<void>
   /** Encodes, seals to the cloud peer and stores for serving; nothing leaves yet. Durable when it resolves. */
   seal(row: RoundRow, delta: AdapterWeights, counter: number): Promise<SealedUpdate>
-  /** Tells the run that the sealed update may be fetched; resolves to the bytes of the announcement. */
+  /** Tells the cloud peer that the sealed update may be fetched; resolves to the bytes of the announcement. */
   offer(row: RoundRow, signal: AbortSignal): Promise<Uint8Array>
-  /** Fetches a version from any holder and checks it; resolves to its content. */
+  /** Fetches a version from any holder and checks who signed it; resolves to its content, an adapter. */
   fetchVersion(version: PublishedVersion, signal: AbortSignal): Promise<Uint8Array>
-  decodeVersion(content: Uint8Array): AdapterWeights
   /** No longer serves a sealed update. */
   discard(blobId: string): Promise<void>
 }

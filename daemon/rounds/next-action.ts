@@ -17,8 +17,8 @@ export interface Situation {
   readonly newest: VersionRow | undefined
   /** Digest of the proxy model's base on this device. */
   readonly baseDigest: string
-  /** Digest of the shared adapter that `open` asks for is on this device; true for the first round. */
-  readonly hasShared: boolean
+  /** The version that `open` starts from is on this device; true for the first round. */
+  readonly hasStart: boolean
   readonly trainingExamples: number
   /** What the cloud peer said about the update that was offered. */
   readonly verdict: UpdateVerdict | undefined
@@ -41,7 +41,7 @@ export type Action =
 export type WaitReason =
   | 'nothing-to-do'
   | 'no-examples'
-  | 'no-shared-adapter'
+  | 'no-start-version'
   | 'deadline'
   | 'receipt'
 
@@ -97,15 +97,15 @@ function tuneAction(situation: Situation, row: RoundRow): Action {
   }
   if (now >= row.deadline) return { type: 'wait', ms: IDLE_MS, why: 'deadline' }
   if (situation.trainingExamples === 0) return { type: 'wait', ms: IDLE_MS, why: 'no-examples' }
-  if (!situation.hasShared) return { type: 'wait', ms: 1_000, why: 'no-shared-adapter' }
+  if (!situation.hasStart) return { type: 'wait', ms: 1_000, why: 'no-start-version' }
   return { type: 'tune', row }
 }
 
 function isSameAttempt(row: RoundRow, open: RoundTerms): boolean {
   return (
     row.round === open.round &&
-    row.attempt === open.attempt &&
+    row.openedAt === open.openedAt &&
     row.baseDigest === open.baseDigest &&
-    row.sharedDigest === open.sharedDigest
+    row.startVersion === open.startVersion
   )
 }

@@ -103,16 +103,13 @@ export class RoundRunner implements Startable {
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const action = nextAction(await this.#look())
+    const action = nextAction(this.#look())
     if (action.type !== 'wait') return this.#act(action, signal)
     this.#init.onWaiting(action.why)
-    const wasRung = await this.#wake.wait(action.ms, signal)
-    const { link } = this.#components
-    // Gossip is never relied on alone.
-    if (!wasRung && link.isConnected()) await link.refresh(signal)
+    await this.#wake.wait(action.ms, signal)
   }
 
-  async #look(): Promise<Situation> {
+  #look(): Situation {
     const { store, link, clock } = this.#components
     const open = link.openRound()
     const published = link.published()
@@ -129,7 +126,7 @@ export class RoundRunner implements Startable {
       published,
       newest: store.versions.newest(link.runId),
       baseDigest: this.#init.baseDigest,
-      hasShared: !open?.sharedDigest || (await store.blobs.has(open.sharedDigest)),
+      hasStart: !open?.startVersion || store.versions.digestOf(open.startVersion) !== undefined,
       trainingExamples: store.examples.count('train'),
       verdict: row?.sealed ? link.verdict(row.sealed) : undefined,
       connected: link.isConnected(),
@@ -230,10 +227,8 @@ export class RoundRunner implements Startable {
   async #fetch(version: PublishedVersion, signal: AbortSignal): Promise<void> {
     const { store, link } = this.#components
     const content = await link.fetchVersion(version, signal)
-    const digest = sha256Hex(content)
-    if (digest !== version.digest) throw wrongVersion(version, digest)
-    link.decodeVersion(content)
-    await store.blobs.write('shared', content)
+    decodeAdapter(content, `version ${version.version}`)
+    const digest = await store.blobs.write('shared', content)
     store.versions.add(link.runId, version.version, digest, version.blobId)
   }
 
@@ -277,17 +272,6 @@ function roundIsOver(row: RoundRow): CotuneError {
     hint: 'the device takes part in the next round; a longer deadline gives slow devices time',
     data: { round: row.round },
   })
-}
-
-function wrongVersion(version: PublishedVersion, found: string): CotuneError {
-  return new CotuneError(
-    'VERSION_MISMATCH',
-    `version ${version.version} is not what was announced`,
-    {
-      hint: 'it is fetched again; if that repeats, the cloud peer must publish anew',
-      data: { version: version.version, expected: version.digest, found },
-    },
-  )
 }
 
 function unexpected(cause: unknown): CotuneError {

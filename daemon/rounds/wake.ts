@@ -8,8 +8,8 @@ export class Wake {
     this.#ring?.()
   }
 
-  /** Until the next ring, `ms` have passed or the signal aborts; whether it rang. Never rejects. */
-  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
+  /** Until the next ring, `ms` have passed or the signal aborts. Never rejects. */
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>()
       const timer = setTimeout(resolve, ms)
@@ -19,8 +19,6 @@ export class Wake {
       clearTimeout(timer)
       this.#ring = undefined
     }
-    const wasRung = this.#rung
     this.#rung = false
-    return wasRung
   }
 }

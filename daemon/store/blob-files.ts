@@ -47,7 +47,7 @@ export class BlobFiles {
       const referred = this.#db
         .prepare(
           `SELECT slm_state FROM round UNION SELECT domain FROM round UNION SELECT delta FROM round
-           UNION SELECT shared_digest FROM round UNION SELECT digest FROM version`,
+           UNION SELECT digest FROM version`,
         )
         .pluck()
         .all() as (string | null)[]

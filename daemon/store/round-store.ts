@@ -1,4 +1,4 @@
-import { type Clock, type Database, inTransaction } from '#base'
+import { type Clock, type Database, equalBytes, inTransaction } from '#base'
 
 export type RoundRowPhase = 'open' | 'tuned' | 'offered' | 'received' | 'closed' | 'refused'
 
@@ -7,15 +7,17 @@ export interface RoundTerms {
   readonly runId: string
   readonly round: number
   readonly rounds: number
-  readonly attempt: number
   /** Digest of the proxy model's base. */
   readonly baseDigest: string
-  /** Digest of the shared adapter to tune from; '' in the first round. */
-  readonly sharedDigest: string
-  /** Milliseconds since the epoch. */
+  /** Blob of the version to tune from; '' in the first round. */
+  readonly startVersion: string
+  /** Milliseconds since the epoch; tells attempts at the same round apart. */
   readonly openedAt: number
   readonly deadline: number
   readonly quorum: number
+  /** X25519, 32 bytes: what the update is sealed to. */
+  readonly sealingKey: Uint8Array
+  readonly maxUpdateBytes: number
 }
 
 /** What tuning left on disk. */
@@ -40,8 +42,8 @@ export interface RoundRow extends RoundTerms {
   readonly finishedAt: number | null
 }
 
-const COLUMNS = `run_id AS runId, round, rounds, attempt, phase, base_digest AS baseDigest, shared_digest AS sharedDigest,
-  opened_at AS openedAt, deadline, quorum, slm_state AS slmState, domain, delta, sealed,
+const COLUMNS = `run_id AS runId, round, rounds, phase, base_digest AS baseDigest, start_version AS startVersion,
+  opened_at AS openedAt, deadline, quorum, sealing_key AS sealingKey, max_update_bytes AS maxUpdateBytes, slm_state AS slmState, domain, delta, sealed,
   sealed_bytes AS sealedBytes, examples, counter, reason,
   finished_at AS finishedAt`
 
@@ -56,32 +58,44 @@ export class RoundStore {
   }
 
   /**
-   * Takes note of an opened round. A repeated attempt on the same base keeps what was tuned; one on another base starts anew.
+   * Takes note of an opened round. Another attempt at it from the same base keeps what was tuned, sealed anew if the key changed;
+   * one from another base starts anew.
    */
   open(terms: RoundTerms): RoundRow {
     return inTransaction(this.#db, () => {
       const known = this.find(terms.runId, terms.round)
-      const sameBase =
-        known?.baseDigest === terms.baseDigest && known.sharedDigest === terms.sharedDigest
-      if (known && sameBase) {
-        this.#db
-          .prepare(
-            `UPDATE round SET attempt = :attempt, deadline = :deadline, rounds = :rounds, quorum = :quorum,
-               opened_at = :openedAt,
-               phase = CASE WHEN phase = 'refused' AND slm_state IS NULL THEN 'open' ELSE phase END WHERE run_id = :runId AND round = :round`,
-          )
-          .run(terms)
-      } else {
-        this.#db
-          .prepare(
-            `INSERT OR REPLACE INTO round (run_id, round, rounds, attempt, phase, base_digest, shared_digest, opened_at,
-               deadline, quorum)
-             VALUES (:runId, :round, :rounds, :attempt, 'open', :baseDigest, :sharedDigest, :openedAt, :deadline, :quorum)`,
-          )
-          .run(terms)
-      }
+      const isSameBase =
+        known?.baseDigest === terms.baseDigest && known.startVersion === terms.startVersion
+      if (known && isSameBase) this.#reopen(known, terms)
+      else this.#insert(terms)
       return this.#get(terms.runId, terms.round)
     })
+  }
+
+  #insert(terms: RoundTerms): void {
+    this.#db
+      .prepare(
+        `INSERT OR REPLACE INTO round (run_id, round, rounds, phase, base_digest, start_version, opened_at, deadline, quorum,
+           sealing_key, max_update_bytes)
+         VALUES (:runId, :round, :rounds, 'open', :baseDigest, :startVersion, :openedAt, :deadline, :quorum,
+           :sealingKey, :maxUpdateBytes)`,
+      )
+      .run(terms)
+  }
+
+  #reopen(known: RoundRow, terms: RoundTerms): void {
+    const isUnsent = known.phase === 'open' || known.phase === 'refused'
+    const hasOldSeal = !isUnsent && known.phase !== 'received' && !isSameKey(known, terms)
+    const phase =
+      hasOldSeal || (known.delta !== null && isUnsent) ? 'tuned' : isUnsent ? 'open' : known.phase
+    this.#db
+      .prepare(
+        `UPDATE round SET rounds = :rounds, opened_at = :openedAt, deadline = :deadline, quorum = :quorum, phase = :phase,
+           sealing_key = :sealingKey, max_update_bytes = :maxUpdateBytes, reason = '', finished_at = NULL,
+           sealed = CASE WHEN :phase IN ('open', 'tuned') THEN NULL ELSE sealed END
+         WHERE run_id = :runId AND round = :round`,
+      )
+      .run({ ...terms, phase })
   }
 
   /** The blobs of `result` must be on disk. */
@@ -193,4 +207,8 @@ export class RoundStore {
     if (!row) throw new Error(`round ${round} of ${runId} was never opened`)
     return row
   }
+}
+
+function isSameKey(a: RoundTerms, b: RoundTerms): boolean {
+  return equalBytes(a.sealingKey, b.sealingKey)
 }

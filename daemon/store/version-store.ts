@@ -70,6 +70,15 @@ export class VersionStore {
     return row === undefined ? undefined : toVersion(row)
   }
 
+  /** Digest of the content of a version by its blob; undefined when it is not here. */
+  digestOf(blobId: string): string | undefined {
+    const digest = this.#db
+      .prepare('SELECT digest FROM version WHERE blob_id = ?')
+      .pluck()
+      .get(blobId)
+    return digest as string | undefined
+  }
+
   /** The newest version that arrived. */
   newest(runId: string): VersionRow | undefined {
     const row = this.#db

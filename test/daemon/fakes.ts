@@ -8,6 +8,7 @@ import type { Tuner } from '../../daemon/tuner.ts'
 
 export const BASE_DIGEST = sha256Hex('proxy model')
 export const RUN_ID = 'run-1'
+const OPENED_AT = Date.now()
 
 export function adapter(value: number): AdapterWeights {
   return new Map([['layer.lora_A.weight', tensor(new Float32Array([value, value]), [1, 2])]])
@@ -110,7 +111,6 @@ export class FakeLink implements CloudLink {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
-  refresh = async () => undefined
   seal: CloudLink['seal'] = async (row, _, counter) => {
     this.sealedRounds.push(row.round)
     return { blobId: sha256Hex(`${row.round}/${counter}`), sizeBytes: 99, counter }
@@ -126,7 +126,6 @@ export class FakeLink implements CloudLink {
     if (!content) throw new Error('nobody has it')
     return content
   }
-  decodeVersion = () => adapter(0)
   discard = async (blobId: string) => {
     this.discarded.push(blobId)
   }
@@ -137,11 +136,10 @@ export class FakeLink implements CloudLink {
 
   /** Publishes a version whose adapter holds `value`, and opens the next round on it. */
   publish(version: number, value: number): RoundTerms {
-    const content = encodeAdapter(adapter(value))
-    const digest = sha256Hex(content)
-    this.contents.set(`blob-${version}`, content)
-    this.version = { version, blobId: `blob-${version}`, digest }
-    const next = terms(version + 1, digest)
+    const blobId = `blob-${version}`
+    this.contents.set(blobId, encodeAdapter(adapter(value)))
+    this.version = { version, blobId }
+    const next = terms(version + 1, blobId)
     this.changed()
     return next
   }
@@ -152,17 +150,18 @@ export class FakeLink implements CloudLink {
   }
 }
 
-export function terms(round: number, sharedDigest = '', attempt = 1): RoundTerms {
-  const openedAt = Date.now() + round
+export function terms(round: number, startVersion = '', attempt = 1): RoundTerms {
+  const openedAt = OPENED_AT + 100 * attempt + round
   return {
     runId: RUN_ID,
     round,
     rounds: 3,
-    attempt,
     baseDigest: BASE_DIGEST,
-    sharedDigest,
+    startVersion,
     openedAt,
     deadline: openedAt + 60_000,
     quorum: 2,
+    sealingKey: new Uint8Array(32),
+    maxUpdateBytes: 1_000_000,
   }
 }

@@ -29,7 +29,7 @@ function situation(change: Partial<Situation> = {}): Situation {
     published: undefined,
     newest: undefined,
     baseDigest: BASE_DIGEST,
-    hasShared: true,
+    hasStart: true,
     trainingExamples: 10,
     verdict: undefined,
     connected: true,
@@ -38,7 +38,7 @@ function situation(change: Partial<Situation> = {}): Situation {
   }
 }
 
-const published = { version: 2, blobId: 'x', digest: 'y' }
+const published = { version: 2, blobId: 'x' }
 const held = { runId: RUN_ID, version: 2, digest: 'y', blobId: 'x', receivedAt: 0, reason: '' }
 
 describe('nextAction', () => {
@@ -58,7 +58,7 @@ describe('nextAction', () => {
     ['another proxy model is refused', { baseDigest: 'other' }, 'refuse'],
     ['no rows: wait', { trainingExamples: 0 }, 'wait'],
     ['past the deadline: wait', { now: Date.now() + 600_000 }, 'wait'],
-    ['without the adapter to start from: wait', { hasShared: false }, 'wait'],
+    ['without the adapter to start from: wait', { hasStart: false }, 'wait'],
     ['a newer version is fetched first', { published }, 'fetch-version'],
     ['but not without a connection', { published, connected: false }, 'tune'],
     [

@@ -92,7 +92,7 @@ describe('RoundStore', () => {
 
   it('keeps what was tuned for a repeated attempt on the same base, and drops it for another', async () => {
     const { rounds, files } = await tuned()
-    expect(rounds.open(terms(1, '', 2))).toMatchObject({ phase: 'tuned', attempt: 2, ...files })
+    expect(rounds.open(terms(1, '', 2))).toMatchObject({ phase: 'tuned', ...files })
     expect(rounds.open(terms(1, 'another', 3))).toMatchObject({ phase: 'open', delta: null })
   })
 

@@ -60,14 +60,17 @@ CREATE TABLE round (
   run_id         TEXT    NOT NULL,
   round          INTEGER NOT NULL CHECK (round >= 1),
   rounds         INTEGER NOT NULL,
-  attempt        INTEGER NOT NULL,
   phase          TEXT    NOT NULL CHECK (phase IN ('open', 'tuned', 'offered', 'received', 'closed', 'refused')),
   base_digest    TEXT    NOT NULL,
-  -- The shared adapter tuned from; '' in the first round.
-  shared_digest  TEXT    NOT NULL,
+  -- Blob of the version tuned from; '' in the first round.
+  start_version  TEXT    NOT NULL,
+  -- Tells attempts at the same round apart.
   opened_at      INTEGER NOT NULL,
   deadline       INTEGER NOT NULL,
   quorum         INTEGER NOT NULL,
+  -- The cloud peer's X25519 key of the attempt, and the largest update it takes.
+  sealing_key    BLOB    NOT NULL,
+  max_update_bytes INTEGER NOT NULL,
   slm_state      TEXT REFERENCES blob (digest),
   domain         TEXT REFERENCES blob (digest),
   delta          TEXT REFERENCES blob (digest),
