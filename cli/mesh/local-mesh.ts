@@ -103,7 +103,7 @@ export class LocalMesh {
       name,
       listen: LISTEN,
       models,
-      engine: { threads },
+      engine: { threads: threads[role] },
       // The cloud peer's order of training comes from the id of the run.
       ...(role === 'device' ? { seed: String(seed) } : {}),
     })

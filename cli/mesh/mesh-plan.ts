@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CotuneError, didYouMean, EXIT, packagePath } from '#base'
+import type { Role } from '#protocols/api'
 
 /** One device of a local mesh: what it is called, which domain it learns, with which small model. */
 export interface DevicePlan {
@@ -28,8 +29,8 @@ export interface MeshPlan {
   readonly timeoutMs: number
   /** Heavy jobs (baselines, evaluations) at a time. */
   readonly concurrency: number
-  /** Threads of each process' engine. */
-  readonly threads: number
+  /** Threads of each process' engine. Devices train side by side; the cloud peer tunes while they wait. */
+  readonly threads: Readonly<Record<Role, number>>
 }
 
 export interface MeshPlanInit {
@@ -80,7 +81,10 @@ export function createMeshPlan(init: MeshPlanInit): MeshPlan {
     seed: init.seed,
     timeoutMs: init.timeoutMs,
     concurrency: Math.max(1, Math.min(2, init.cores)),
-    threads: Math.max(1, Math.floor(init.cores / (devices.length + 1))),
+    threads: {
+      device: Math.max(1, Math.floor(init.cores / devices.length)),
+      cloud: Math.max(1, init.cores),
+    },
   }
 }
 

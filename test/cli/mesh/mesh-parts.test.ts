@@ -45,7 +45,7 @@ async function meshData(changes: Partial<MeshPlan> = {}) {
     seed: 1,
     timeoutMs: 1,
     concurrency: 1,
-    threads: 1,
+    threads: { device: 1, cloud: 2 },
     ...changes,
   }
   const data = await prepareMeshData(plan, folder)
@@ -119,7 +119,7 @@ async function planOf(domain: string): Promise<MeshPlan> {
     seed: 1,
     timeoutMs: 1,
     concurrency: 1,
-    threads: 1,
+    threads: { device: 1, cloud: 2 },
   }
 }
 

@@ -52,7 +52,7 @@ function plan(changes: Partial<MeshPlan> = {}): MeshPlan {
     seed: 1,
     timeoutMs: 20_000,
     concurrency: 2,
-    threads: 1,
+    threads: { device: 1, cloud: 2 },
     ...changes,
   }
 }
