@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { packageVersion } from '#base'
+import type { CommandContext } from './command-context.ts'
 import { chatCommand } from './commands/chat.ts'
 import { cloudCommand } from './commands/cloud.ts'
 import { daemonCommand } from './commands/daemon.ts'
@@ -13,13 +14,6 @@ import { roundCommand } from './commands/round.ts'
 import { statusCommand } from './commands/status.ts'
 import { tuiCommand } from './commands/tui.ts'
 import type { Io } from './io.ts'
-
-/** What every command is given. */
-export interface CommandContext {
-  readonly io: Io
-  /** Exit with this code, though nothing was thrown. */
-  readonly setExitCode: (exitCode: number) => void
-}
 
 const EXAMPLES = `
 Examples:

@@ -2,8 +2,8 @@ import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
 import { CotuneError, EXIT } from '#base'
 import type { ApiClient, ChatRequest } from '#protocols/api'
+import type { CommandContext } from '../command-context.ts'
 import { clientOf, type PeerOptions, withPeerOptions } from '../options.ts'
-import type { CommandContext } from '../program.ts'
 import { clean } from '../render/clean.ts'
 
 interface ChatOptions extends PeerOptions {

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { cotuneHome, createLogger, loadConfig } from '#base'
+import type { CommandContext } from '../command-context.ts'
 import { configPath } from '../config-file.ts'
-import type { CommandContext } from '../program.ts'
 import { addRunOptions, type RunOptions } from '../run-options.ts'
 import { runPeer } from '../run-peer.ts'
 

@@ -2,6 +2,7 @@ import { basename, extname, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { EXIT } from '#base'
 import type { ImportReport, ImportRequest } from '#protocols/api'
+import type { CommandContext } from '../command-context.ts'
 import {
   clientOf,
   columnMap,
@@ -9,7 +10,6 @@ import {
   positiveInteger,
   withPeerOptions,
 } from '../options.ts'
-import type { CommandContext } from '../program.ts'
 import { clean } from '../render/clean.ts'
 
 interface ImportOptions extends PeerOptions {

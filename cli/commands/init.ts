@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path'
 import { Argument, Command } from 'commander'
 import { CotuneError, cotuneHome, EXIT, packagePath, writeFileAtomic } from '#base'
 import type { Role } from '#protocols/api'
+import type { CommandContext } from '../command-context.ts'
 import { configPath, type InitialConfig, renderConfig } from '../config-file.ts'
 import { commaList } from '../options.ts'
-import type { CommandContext } from '../program.ts'
 
 interface InitOptions {
   readonly home?: string

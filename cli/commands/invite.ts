@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
 import { clientOf, durationMs, type PeerOptions, withPeerOptions } from '../options.ts'
-import type { CommandContext } from '../program.ts'
 import { formatDuration } from '../render/units.ts'
 
 interface InviteOptions extends PeerOptions {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
 import { clientOf, type PeerOptions, withPeerOptions } from '../options.ts'
-import type { CommandContext } from '../program.ts'
 
 /** `cotune join INVITE`. */
 export function joinCommand({ io }: CommandContext): Command {

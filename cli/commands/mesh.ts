@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
+import type { CommandContext } from '../command-context.ts'
 import { commaList, durationMs, positiveInteger } from '../options.ts'
 import { ownCommand } from '../own-command.ts'
-import type { CommandContext } from '../program.ts'
 
 const MINUTE_MS = 60_000
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { CotuneError, EXIT } from '#base'
+import type { CommandContext } from '../command-context.ts'
 import {
   clientOf,
   durationMs,
@@ -7,7 +8,6 @@ import {
   positiveInteger,
   withPeerOptions,
 } from '../options.ts'
-import type { CommandContext } from '../program.ts'
 import { renderRound } from '../render/render-round.ts'
 
 interface StartOptions extends PeerOptions {
