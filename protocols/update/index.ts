@@ -1,0 +1,3 @@
+export { encodeWithFeedback } from './error-feedback.ts'
+export type { Precision } from './tensor-codec.ts'
+export { type AdapterUpdate, decodeUpdate, encodeUpdate } from './update-codec.ts'
