@@ -111,7 +111,8 @@ export function framed(stream: Stream, init: FramedInit): Framed {
         if (length > maxFrameBytes) throw oversize(length, maxFrameBytes)
         const prefix = encodingLength(length)
         if (!(await available(prefix + length, signal))) throw truncated(failure)
-        const frame = unread.subarray(prefix, prefix + length).slice()
+        // A copy: a view would keep the whole of the socket's buffer alive.
+        const frame = new Uint8Array(unread.subarray(prefix, prefix + length))
         unread.consume(prefix + length)
         return frame
       } catch (error) {
