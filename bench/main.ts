@@ -1,0 +1,32 @@
+import { CotuneError, errorMessage, isCotuneError } from '#base'
+
+export interface Bench {
+  /** Runs the bench; with `json` it prints one JSON object to stdout, else lines for people. */
+  run(options: { readonly json: boolean }): Promise<void>
+}
+
+/** `npm run bench -- NAME [--json]`. */
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  step: async () => (await import('./step.ts')).stepBench,
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const names = args.filter((arg) => !arg.startsWith('--'))
+  const load = benches[names[0] ?? '']
+  if (!load) {
+    throw new CotuneError('BENCH_UNKNOWN', `there is no bench "${names[0] ?? ''}"`, {
+      hint: `npm run bench -- ${Object.keys(benches).join('|')} [--json]`,
+      exit: 2,
+    })
+  }
+  const bench = await load()
+  await bench.run({ json: args.includes('--json') })
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  console.error(errorMessage(error))
+  if (isCotuneError(error)) console.error(error.hint)
+  process.exitCode = isCotuneError(error) ? error.exit : 1
+}
