@@ -8,12 +8,13 @@ const SECOND = 1_000
 const digest = (seed: string) => seed.repeat(16).slice(0, 64)
 
 const DEVICES = [
-  { id: '12D3KooWBankA1', name: 'atm-north', task: 'banking', state: 'training', rttMs: 12.4 },
-  { id: '12D3KooWDineB2', name: 'kitchen-7', task: 'dining', state: 'syncing', rttMs: 23.8 },
-  { id: '12D3KooWShelC3', name: 'laptop-mia', task: 'shell', state: 'training', rttMs: 31.1 },
+  { id: '12D3KooWBankA1', name: 'atm-north', state: 'training', rttMs: 12.4 },
+  { id: '12D3KooWDineB2', name: 'kitchen-7', state: 'waiting', rttMs: 23.8 },
+  { id: '12D3KooWShelC3', name: 'laptop-mia', state: 'syncing', rttMs: 31.1 },
 ] as const
 
-const PHASES = ['saml', 'offered', 'saml'] as const
+const PHASES = ['saml', 'received', 'offered'] as const
+const BYTES = [0, 209_880, 131_072]
 
 function device(index: number): PeerInfo {
   const { id, name, state, rttMs } = DEVICES[index] ?? DEVICES[0]
@@ -26,7 +27,7 @@ function device(index: number): PeerInfo {
     connected: true,
     rttMs,
     round: 3,
-    step: [212, 240, 187][index] ?? 0,
+    step: [212, 240, 240][index] ?? 0,
     loss: lossAt(index, 59),
     bytesUp: [424_112, 633_870, 424_390][index] ?? 0,
     bytesDown: 438_204,
@@ -127,7 +128,7 @@ export const DEMO_STATUS: Status = {
       id,
       name,
       phase: PHASES[index] ?? 'saml',
-      bytes: index === 1 ? 131_072 : 0,
+      bytes: BYTES[index] ?? 0,
       reason: '',
     })),
     reason: '',
@@ -220,8 +221,8 @@ export const DEMO_EVENTS: readonly Numbered<PeerEvent>[] = numbered([
   [-90, score('after', 2, 52.7, 63.4)],
   [-52, { type: 'version', version: 2, kept: true, reason: '' }],
   [-48, log('round', 'round 3 opened for base 51be51be, quorum 3, 180 s')],
-  [-21, log('transfer', 'update of kitchen-7: 131 kB of 210 kB, chunk 1 of 1')],
-  [-3, log('round', 'offer of kitchen-7 accepted, 209880 bytes, sealed')],
+  [-9, log('round', 'update of kitchen-7 received, 210 kB, sealed')],
+  [-3, log('transfer', 'update of laptop-mia: 131 kB of 210 kB')],
 ])
 
 function numbered(

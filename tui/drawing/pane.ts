@@ -54,3 +54,11 @@ function padded(line: string, width: number, theme: Theme): string {
   if (own > width) return theme.fitText(unstyled(line), width)
   return (theme.ascii ? asciiOnly(line) : line) + ' '.repeat(width - own)
 }
+
+/** Panes of one width, one below the other. */
+export function stackPanes(panes: readonly Pane[]): Pane {
+  return {
+    name: panes.map(({ name }) => name).join(),
+    lines: panes.flatMap(({ lines }) => lines),
+  }
+}

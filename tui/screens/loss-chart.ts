@@ -85,6 +85,7 @@ function titleOf(chart: Chart, { theme, model, ui }: ScreenContext, room: number
     [...head, ...curves(true), ...speed],
     [...head, ...curves(true)],
     [...head, ...curves(false)],
+    curves(false),
     head,
   ].map((parts) => parts.join('  '))
   return titles.find((title) => widthOf(title) <= room) ?? head.join('  ')

@@ -1,6 +1,6 @@
 import type { PeerInfo } from '#protocols/api'
 import { age, bytes, loss } from '../drawing/format.ts'
-import { drawPane, inside, type Pane, type Size } from '../drawing/pane.ts'
+import { drawPane, inside, type Pane, type Size, stackPanes } from '../drawing/pane.ts'
 import { sparkline } from '../drawing/sparkline.ts'
 import { type Cell, type Column, fitColumns, tableHead, tableRow } from '../drawing/table.ts'
 import { PEER_ROLE } from '../drawing/theme.ts'
@@ -10,6 +10,8 @@ import { type DrawScreen, type ScreenContext, WIDE_COLUMNS, windowAround } from 
 import { logText } from './log-lines.ts'
 import { chartPane, mainChart } from './loss-chart.ts'
 import { peerDetail } from './peer-detail.ts'
+import { ROUND_SUMMARY_HEIGHT, roundOnShow, roundSummary } from './round-summary.ts'
+import { scoresPane } from './scores.ts'
 
 /** A peer that was not heard for this long is shown dim, with the age of what is known. */
 const OLD_AFTER_MS = 30_000
@@ -71,7 +73,7 @@ function isOld(peer: PeerInfo, now: number): boolean {
   return peer.lastSeen !== null && now - peer.lastSeen > OLD_AFTER_MS
 }
 
-/** Peers, the loss chart and the last events; a peer's details on demand. */
+/** Peers, the loss chart and the last events; where there is room the round and the scores; a peer's details on demand. */
 export const drawMesh: DrawScreen = (context, size) => {
   const peers = shownPeers(context.model, context.ui)
   const selected = peers[cursorOf(context.ui, peers.length)]
@@ -86,10 +88,15 @@ export const drawMesh: DrawScreen = (context, size) => {
     const chart = { width: size.width - width, height }
     return [
       [
-        peersPane(peers, context, { width, height }),
+        besideChart(peers, context, { width, height }, tableHeight),
         chartPane('chart', mainChart(context), context, chart),
       ],
-      [eventsPane(context, { width: size.width, height: eventsHeight })],
+      context.model.scores.length === 0
+        ? [eventsPane(context, { width: size.width, height: eventsHeight })]
+        : [
+            eventsPane(context, { width, height: eventsHeight }),
+            scoresPane(context, { width: size.width - width, height: eventsHeight }),
+          ],
     ]
   }
   const peersHeight = Math.min(tableHeight, Math.ceil(size.height * 0.4))
@@ -106,6 +113,24 @@ export const drawMesh: DrawScreen = (context, size) => {
     [chartPane('chart', mainChart(context), context, pane(chartHeight))],
     [eventsPane(context, pane(LEAST_EVENTS_HEIGHT))],
   ]
+}
+
+/** The peers, and below them the round if there is room for both. */
+function besideChart(
+  peers: readonly PeerInfo[],
+  context: ScreenContext,
+  { width, height }: Size,
+  tableHeight: number,
+): Pane {
+  const round = roundOnShow(context.model, { ...context.ui, round: null })
+  if (round === undefined || height - tableHeight < ROUND_SUMMARY_HEIGHT) {
+    return peersPane(peers, context, { width, height })
+  }
+  const peersHeight = height - ROUND_SUMMARY_HEIGHT
+  return stackPanes([
+    peersPane(peers, context, { width, height: peersHeight }),
+    roundSummary(round, context, { width, height: ROUND_SUMMARY_HEIGHT }),
+  ])
 }
 
 function peersPane(peers: readonly PeerInfo[], context: ScreenContext, size: Size): Pane {

@@ -88,7 +88,7 @@ describe('keys', () => {
       ['cloud-peer', 'atm-north', 'kitchen-7', 'laptop-mia'],
     ])
     press('s')
-    expect(names()).toEqual(['cloud-peer', 'kitchen-7', 'atm-north', 'laptop-mia'])
+    expect(names()).toEqual(['cloud-peer', 'kitchen-7', 'laptop-mia', 'atm-north'])
   })
 
   it('move within the list only', () => {
