@@ -11,6 +11,11 @@ export interface SparseColumns {
   readonly tokens: Int32Array
   /** Weight of each entry; those of one student token add up to 1. */
   readonly weights: Float32Array
+  /**
+   * For each teacher token, the one that it counts as: itself where a student token projects onto it; else, since the student can only
+   * begin to spell it, what the first token of the student's spelling projects onto; -1 where there is none.
+   */
+  readonly countsAs: Int32Array
 }
 
 export interface HeadWidths {
@@ -40,7 +45,8 @@ const cache = new Map<string, Projection>()
 /**
  * The vocabulary projection of X-Token (arXiv 2605.21699): the same bytes in both vocabularies get weight 1; else the student
  * token's bytes are spelled by the teacher, in up to four tokens, with weights proportional to 0.9 * 0.1^i; else the token has
- * no row. End-of-sequence goes with end-of-sequence. Equal tokenizers give the identity. Kept in memory under both digests.
+ * no row. What is ours: a teacher token that no student token projects onto counts as the beginning of its spelling (see
+ * {@link SparseColumns.countsAs}), so that a student of short tokens learns from a teacher of long ones. End-of-sequence goes with end-of-sequence. Equal tokenizers give the identity. Kept in memory under both digests.
  */
 export function buildProjection(
   student: Tokenizer,
@@ -82,7 +88,14 @@ function buildColumns(
   const to = new TokenMap(teacher, teacherWidth, teacherAtStart)
   const rows = from.surfaces.map((surface) => (surface === undefined ? [] : row(surface, to)))
   rows[student.eosId] = [{ token: teacher.eosId, weight: 1 }]
-  return byColumn(rows, teacherWidth)
+  const columns = byColumn(rows, teacherWidth)
+  const countsAs = Int32Array.from({ length: teacherWidth }, (_, v) => {
+    if (columns.starts[v + 1]! > columns.starts[v]!) return v
+    const surface = to.surfaces[v]
+    const [first] = (surface === undefined ? undefined : from.spell(surface)) ?? []
+    return (first === undefined ? undefined : rows[first]?.[0]?.token) ?? -1
+  })
+  return { ...columns, countsAs }
 }
 
 interface RowEntry {
@@ -100,7 +113,10 @@ function row(surface: string, teacher: TokenMap): readonly RowEntry[] {
   return spelled.map((token, i) => ({ token, weight: shares[i]! / total }))
 }
 
-function byColumn(rows: readonly (readonly RowEntry[])[], teacherWidth: number): SparseColumns {
+function byColumn(
+  rows: readonly (readonly RowEntry[])[],
+  teacherWidth: number,
+): Omit<SparseColumns, 'countsAs'> {
   const starts = new Int32Array(teacherWidth + 1)
   for (const entries of rows) for (const { token } of entries) starts[token + 1]! += 1
   for (let v = 0; v < teacherWidth; v++) starts[v + 1]! += starts[v]!
@@ -122,5 +138,6 @@ function identity(size: number, teacherWidth: number): SparseColumns {
     starts: Int32Array.from({ length: teacherWidth + 1 }, (_, v) => Math.min(v, size)),
     tokens: Int32Array.from({ length: size }, (_, v) => v),
     weights: new Float32Array(size).fill(1),
+    countsAs: Int32Array.from({ length: teacherWidth }, (_, v) => (v < size ? v : -1)),
   }
 }

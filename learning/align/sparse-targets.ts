@@ -29,7 +29,7 @@ export interface SparseTargets {
   readonly weight: Float32Array
   /** `[N]`: student row * K + k. */
   readonly slot: Int32Array
-  /** `[M, K]`: the teacher's probabilities; 0 in a slot that went into the tail. */
+  /** `[M, K]`: the teacher's probabilities; 0 in a slot that went into the tail or counts with another. */
   readonly teacher: Float32Array
   /** `[M]`: the teacher's remaining probability. */
   readonly tail: Float32Array
@@ -48,8 +48,8 @@ interface Slot {
 }
 
 /**
- * Gathers the teacher's top-k at the aligned rows in terms of the student's vocabulary. A teacher's token that no student token
- * projects onto is in the tail. Where the batch needs more entries than there are, the slots of smallest probability go there too,
+ * Gathers the teacher's top-k at the aligned rows in terms of the student's vocabulary. A token that no student token projects
+ * onto counts as the beginning of its spelling, or is in the tail. Where the batch needs more entries than there are, the slots of smallest probability go there too,
  * whole, and are counted.
  */
 export function sparseTargets(
@@ -86,7 +86,7 @@ export function sparseTargets(
   return { ...out, dropped }
 }
 
-/** The slots that some student token projects onto, row by row. */
+/** What the teacher's tokens count as, row by row: one slot each, at the rank of its first token. */
 function collectSlots(
   projection: Projection,
   { topK, tokens, probabilities }: TeacherTopK,
@@ -94,14 +94,15 @@ function collectSlots(
 ): Slot[] {
   return aligned.flatMap(({ student, teacher, studentAtStart, teacherAtStart }) => {
     const columns = projection.columns(studentAtStart, teacherAtStart)
-    const slots: Slot[] = []
+    const slots = new Map<number, Slot>()
     for (let k = 0; k < topK; k++) {
-      const token = tokens[teacher * topK + k]!
-      const probability = probabilities[teacher * topK + k]!
-      const slot = { row: student, k, probability, token, columns }
-      if (entriesOf(slot) > 0) slots.push(slot)
+      const token = columns.countsAs[tokens[teacher * topK + k]!]!
+      if (token < 0) continue
+      const slot = slots.get(token) ?? { row: student, k, probability: 0, token, columns }
+      const probability = slot.probability + probabilities[teacher * topK + k]!
+      slots.set(token, { ...slot, probability })
     }
-    return slots
+    return [...slots.values()]
   })
 }
 

@@ -23,27 +23,32 @@ export function softmaxOf(logits: readonly number[]): number[] {
   return powers.map((x) => x / total)
 }
 
-/** `KL(p_t || p_s W)` of one aligned row over the teacher's top-k that some student token projects onto, and the rest. */
+/** `KL(p_t || p_s W)` of one aligned row over what the teacher's top-k count as, and the rest. */
 export function denseDivergence(
   studentLogits: readonly number[],
-  dense: readonly (readonly number[])[],
+  projection: Projection,
   teacher: TeacherTopK,
-  { teacher: row }: AlignedRow,
+  row: AlignedRow,
 ): number {
+  const dense = denseProjection(projection, row.studentAtStart, row.teacherAtStart)
+  const { countsAs } = projection.columns(row.studentAtStart, row.teacherAtStart)
   const student = softmaxOf(studentLogits)
-  const projected = (v: number) => student.reduce((sum, p, u) => sum + p * dense[u]![v]!, 0)
-  const reachable = (v: number) => dense.some((weights) => weights[v]! > 0)
+  const projected = Array.from(countsAs, (_, v) =>
+    student.reduce((sum, p, u) => sum + p * dense[u]![v]!, 0),
+  )
+  const expected = new Array<number>(countsAs.length).fill(0)
+  for (let k = 0; k < teacher.topK; k++) {
+    const as = countsAs[teacher.tokens[row.teacher * teacher.topK + k]!]!
+    if (as >= 0) expected[as]! += teacher.probabilities[row.teacher * teacher.topK + k]!
+  }
   let divergence = 0
   let teacherRest = 1
   let studentRest = 1
-  for (let k = 0; k < teacher.topK; k++) {
-    const v = teacher.tokens[row * teacher.topK + k]!
-    const p = teacher.probabilities[row * teacher.topK + k]!
-    if (!reachable(v)) continue
-    const s = projected(v)
-    divergence += p * Math.log(p / s)
+  for (const [v, p] of expected.entries()) {
+    if (p === 0) continue
+    divergence += p * Math.log(p / projected[v]!)
     teacherRest -= p
-    studentRest -= s
+    studentRest -= projected[v]!
   }
   return divergence + teacherRest * Math.log(teacherRest / studentRest)
 }

@@ -68,10 +68,9 @@ describe.each(pairs)('%s', (_, student, teacher) => {
     expect(Array.from(targets.rowWeight)).toEqual([1, 0, 1, 0])
     for (const row of aligned) {
       const logits = Array.from({ length: projection.studentWidth }, () => random.normal())
-      const dense = denseProjection(projection, row.studentAtStart, row.teacherAtStart)
       const sparse = (x: readonly number[]) =>
         sparseDivergence(x, targets, row.student, topK, projection.studentWidth)
-      expect(sparse(logits)).toBeCloseTo(denseDivergence(logits, dense, teacherTopK, row), 6)
+      expect(sparse(logits)).toBeCloseTo(denseDivergence(logits, projection, teacherTopK, row), 6)
 
       const gradient = closedFormGradient(
         logits,
@@ -101,6 +100,7 @@ describe.each(pairs)('%s', (_, student, teacher) => {
       teacherAtStart: false,
     }))
     const whole = sparseTargets(projection, teacherTopK, aligned, { rows: 2, entries: 5_000 })
+    expect(whole.dropped).toBe(0)
     const used = whole.weight.filter((weight) => weight > 0).length
     const cut = sparseTargets(projection, teacherTopK, aligned, { rows: 2, entries: used - 1 })
     expect(cut.dropped).toBeGreaterThan(0)
@@ -135,6 +135,22 @@ test('a token that the teacher lacks goes mostly to the first of its spelling', 
   expect(entries[0]).toBeCloseTo(0.9 / 0.99, 6)
   const first = small.encode(new TextDecoder().decode(bpe.tokenBytes(long))).ids[0]!
   expect(dense[long]![first]).toBeCloseTo(0.9 / 0.99, 6)
+})
+
+test('a token that the student lacks counts as the beginning of its spelling', () => {
+  const projection = buildProjection(small, bpe, widths(small, bpe))
+  const { countsAs } = projection.columns(false, false)
+  let lacking = 0
+  for (let v = 0; v < bpe.vocabularySize; v++) {
+    const bytes = bpe.tokenBytes(v)
+    if (!bytes || countsAs[v] === v) continue
+    const begins = bpe.tokenBytes(countsAs[v]!)!
+    expect(Buffer.from(bytes).subarray(0, begins.length)).toEqual(Buffer.from(begins))
+    expect(begins.length).toBeLessThan(bytes.length)
+    expect(countsAs[countsAs[v]!]).toBe(countsAs[v])
+    lacking++
+  }
+  expect(lacking).toBeGreaterThan(10)
 })
 
 test('equal tokenizers give the identity, special tokens and all', () => {
