@@ -1,7 +1,7 @@
 import { applyTable, type Node, type NodeOf, type OperatorTable } from '../node.ts'
 import type { Program } from '../program.ts'
 import { sizeOf, type Tensor } from '../tensor.ts'
-import { type Attributes, ONNX_TYPE, OnnxGraph } from './onnx-graph.ts'
+import { type Attributes, ONNX_TYPE, OnnxGraph, type OnnxModel } from './onnx-graph.ts'
 
 /** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
 class Lowering {
@@ -92,7 +92,7 @@ export const onnxName = {
  * outputs and updates its outputs. Besides standard operators it uses ONNX Runtime's `com.microsoft` ones for products
  * with transposed operands, rotary embedding and activations.
  */
-export function lowerToOnnx(program: Program, weights: ReadonlyMap<string, Tensor>): Uint8Array {
+export function lowerToOnnx(program: Program, weights: ReadonlyMap<string, Tensor>): OnnxModel {
   const lowering = new Lowering(weights)
   for (const node of program.nodes) lowering.lower(node)
   for (const [name, node] of program.outputs) {
@@ -103,6 +103,9 @@ export function lowerToOnnx(program: Program, weights: ReadonlyMap<string, Tenso
   }
   return lowering.graph.encode()
 }
+
+/** Weights from this many elements on stay outside the encoded model. */
+const EXTERNAL_SIZE = 1_024
 
 const MICROSOFT = 'com.microsoft'
 
@@ -175,8 +178,11 @@ function scatter(
 const lowerings: OperatorTable<[Lowering], string> = {
   input: ({ parameters: { name, dtype, shape } }, { graph }) =>
     graph.addInput(onnxName.input(name), dtype, shape),
-  weight: ({ parameters: { name, shape } }, { graph, weights }) =>
-    graph.addInitializer(`weight:${name}`, weights.get(name)?.data ?? new Float32Array(), shape),
+  weight: ({ parameters: { name, shape } }, { graph, weights }) => {
+    const data = weights.get(name)?.data ?? new Float32Array()
+    const add = sizeOf(shape) < EXTERNAL_SIZE ? 'addInitializer' : 'addExternal'
+    return graph[add](`weight:${name}`, data, shape)
+  },
   variable: ({ parameters: { name, shape } }, { graph }) =>
     graph.addInput(onnxName.variable(name), 'float32', shape),
   constant: ({ id, parameters: { data, shape } }, { graph }) =>

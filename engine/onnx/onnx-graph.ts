@@ -15,6 +15,8 @@ const IR_VERSION = 9n
 const OPERATOR_SET = 20n
 
 const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const
+/** TensorProto.DataLocation. */
+const EXTERNAL = 1
 const DataType = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9 } as const
 
 /** Integers become INT, other numbers must be given as `{ float }`, arrays become INTS. */
@@ -28,12 +30,20 @@ export const ONNX_TYPE: Readonly<Record<DType | 'int64' | 'bool', number>> = {
   bool: DataType.BOOL,
 }
 
+export interface OnnxModel {
+  /** The encoded ModelProto. */
+  readonly bytes: Uint8Array
+  /** Values that it refers to by location: one protobuf is limited to 2 GB. */
+  readonly external: ReadonlyMap<string, Uint8Array>
+}
+
 /** Collects the parts of an ONNX model and encodes it. Values are referred to by name. */
 export class OnnxGraph {
   readonly #nodes: MessageInitShape<typeof NodeProtoSchema>[] = []
   readonly #initializers: MessageInitShape<typeof TensorProtoSchema>[] = []
   readonly #inputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
   readonly #outputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
+  readonly #external = new Map<string, Uint8Array>()
   readonly #integers = new Map<string, string>()
 
   addInput(name: string, dtype: DType, shape: Shape): string {
@@ -44,6 +54,24 @@ export class OnnxGraph {
   addOutput(name: string, value: string, dtype: DType, shape: Shape): void {
     this.#nodes.push({ opType: 'Identity', input: [value], output: [name], name })
     this.#outputs.push(valueInfo(name, dtype, shape))
+  }
+
+  /** Values that are handed to the runtime beside the model, without a copy into it. */
+  addExternal(name: string, data: Float32Array | Int32Array, shape: Shape): string {
+    const bytes = bytesOf(data)
+    this.#initializers.push({
+      name,
+      dims: shape.map(BigInt),
+      dataType: data instanceof Int32Array ? DataType.INT32 : DataType.FLOAT,
+      dataLocation: EXTERNAL,
+      externalData: [
+        { key: 'location', value: name },
+        { key: 'offset', value: '0' },
+        { key: 'length', value: String(bytes.length) },
+      ],
+    })
+    this.#external.set(name, bytes)
+    return name
   }
 
   addInitializer(name: string, data: Float32Array | Int32Array, shape: Shape): string {
@@ -86,7 +114,7 @@ export class OnnxGraph {
     })
   }
 
-  encode(): Uint8Array {
+  encode(): OnnxModel {
     const model = create(ModelProtoSchema, {
       irVersion: IR_VERSION,
       producerName: 'cotune',
@@ -102,7 +130,7 @@ export class OnnxGraph {
         output: this.#outputs,
       },
     })
-    return toBinary(ModelProtoSchema, model)
+    return { bytes: toBinary(ModelProtoSchema, model), external: this.#external }
   }
 }
 

@@ -6,6 +6,7 @@ import type { Program } from '../program.ts'
 import { checkWeights, createSession, type Runtime } from '../session.ts'
 import type { Tensor } from '../tensor.ts'
 import { lowerToOnnx, onnxName } from './lower.ts'
+import type { OnnxModel } from './onnx-graph.ts'
 
 type Ort = typeof import('onnxruntime-node')
 
@@ -27,11 +28,12 @@ export function createOnnxruntimeExecutor(options: ExecutorOptions = {}): Execut
 
 async function load(
   ort: Ort,
-  model: Uint8Array,
+  { bytes, external }: OnnxModel,
   { threads = availableParallelism(), spin = false }: ExecutorOptions,
 ): Promise<InferenceSession> {
   try {
-    return await ort.InferenceSession.create(model, {
+    return await ort.InferenceSession.create(bytes, {
+      externalData: [...external].map(([path, data]) => ({ path, data })),
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
