@@ -28,7 +28,11 @@ Examples:
         overrides: { home, listen: options.listen },
       })
       const logger = createLogger({ name: 'device', level: options.logLevel })
-      const create = (requestStop: () => void) => createDaemon({ config, logger, requestStop })
+      const create = (requestStop: () => void) => {
+        const daemon = createDaemon(config, { logger })
+        void daemon.stopRequested.then(requestStop)
+        return daemon
+      }
       setExitCode(
         await runPeer({ create, logger, stopWithParent: options.stopWithParent === true }),
       )
