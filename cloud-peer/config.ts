@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { packagePath } from '#base'
+import { MAX_BLOB_BYTES } from '#protocols/transfer'
 
 const hours = (count: number) => count * 3_600_000
 
@@ -30,6 +31,13 @@ export const cloudConfigSchema = z.object({
         .default(hours(1)),
       /** `exact` merges the products of LoRA factors, `fedavg` averages each factor. */
       strategy: z.enum(['exact', 'fedavg']).default('exact'),
+      /** A device's sealed update may be this large. */
+      maxUpdateBytes: z
+        .number()
+        .int()
+        .min(1_024)
+        .max(MAX_BLOB_BYTES)
+        .default(64 * 1_048_576),
     })
     .prefault({}),
   /** How long devices seal their updates to one key. */

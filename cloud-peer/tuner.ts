@@ -22,6 +22,8 @@ export interface Described {
   readonly family: string
   readonly parameters: number
   readonly vocabulary: number
+  /** SHA-256 of configuration and weights. */
+  readonly digest: string
 }
 
 interface Job {

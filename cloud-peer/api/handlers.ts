@@ -3,6 +3,7 @@ import type { ApiHandlers, PeerEvent, StartRunRequest, Status } from '#protocols
 import type { CloudMembership } from '../membership.ts'
 import { importPublicRows } from '../public-data.ts'
 import type { RoundRunner } from '../rounds/round-runner.ts'
+import type { Narrator } from '../status/narrator.ts'
 import type { RoundView } from '../status/round-view.ts'
 import type { CloudStore } from '../store/cloud-store.ts'
 import type { RoundSettings } from '../store/run-row.ts'
@@ -14,6 +15,7 @@ export interface HandlerComponents {
   readonly runner: RoundRunner
   readonly scoring: Scoring
   readonly view: RoundView
+  readonly narrator: Narrator
   readonly events: EventLog<PeerEvent>
 }
 
@@ -29,7 +31,7 @@ export function createHandlers(
   components: HandlerComponents,
   init: HandlerInit,
 ): Partial<ApiHandlers> {
-  const { store, membership, runner, scoring, view, events } = components
+  const { store, membership, runner, scoring, view, narrator, events } = components
   return {
     'GET /v1/status': async () => init.status(),
     'GET /v1/rounds': async () => view.history(),
@@ -48,6 +50,7 @@ export function createHandlers(
       const report = await importPublicRows(store.examples, request)
       const dataset = store.examples.datasets().find(({ name }) => name === request.name)
       if (dataset && !report.dryRun) events.emit({ type: 'dataset', dataset })
+      narrator.publicData(store.examples.count())
       return report
     },
     'POST /v1/evaluate': (request, signal) => scoring.evaluate(request, signal),

@@ -3,6 +3,7 @@ import type { AdapterWeights } from '#learning/aggregate'
 import { type Example, readExamples } from '#learning/data'
 import { decodeAdapter } from '#learning/lora'
 import type { ChatRequest, EvaluateRequest, PeerEvent, Scores } from '#protocols/api'
+import type { Narrator } from '../status/narrator.ts'
 import type { CloudStore } from '../store/cloud-store.ts'
 import type { Progress, Tuned, Tuner } from '../tuner.ts'
 
@@ -10,6 +11,7 @@ export interface ScoringComponents {
   readonly store: CloudStore
   readonly tuner: Tuner
   readonly jobs: JobQueue
+  readonly narrator: Narrator
   readonly events: EventLog<PeerEvent>
 }
 
@@ -23,7 +25,7 @@ export class Scoring {
 
   /** @throws CotuneError MODEL_NOT_HERE, EVALUATE_LABEL, DATA_* */
   async evaluate(request: EvaluateRequest, signal: AbortSignal): Promise<Scores> {
-    const { store, tuner, jobs, events } = this.#components
+    const { store, tuner, jobs, narrator, events } = this.#components
     const { label } = request
     const model = cloudModel(request.model)
     if (label !== 'before' && label !== 'after') throw wrongLabel(label)
@@ -31,8 +33,7 @@ export class Scoring {
     const version = label === 'after' ? store.versions.latest() : undefined
     const round = version?.version ?? null
     const tuned = version ? await this.#latest() : {}
-    const onProgress = (progress: Progress) =>
-      events.emit({ ...progress, type: 'progress', model, round })
+    const onProgress = (progress: Progress) => narrator.progress(round, progress)
     const scores = await jobs.run(
       `scoring the ${model}`,
       (either) => tuner.evaluate({ ...tuned, model, examples, onProgress, signal: either }),

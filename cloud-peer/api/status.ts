@@ -19,7 +19,7 @@ export interface StatusComponents {
 export interface StatusInit {
   readonly name: string
   readonly startedAt: number
-  readonly ready: () => boolean
+  readonly ready: boolean
 }
 
 /** All there is to see of a cloud peer, at one moment. */
@@ -34,7 +34,7 @@ export function readStatus(components: StatusComponents, init: StatusInit): Stat
     runId: store.run.get().id,
     version: packageVersion(),
     startedAt: init.startedAt,
-    addresses: init.ready() ? mesh.addresses() : [],
+    addresses: init.ready ? mesh.addresses() : [],
     sequence: events.since(0).at(-1)?.sequence ?? 0,
     models,
     peers: board.all(),
@@ -47,6 +47,6 @@ export function readStatus(components: StatusComponents, init: StatusInit): Stat
     dpmVersion: store.versions.latest()?.version ?? 0,
     bytesUp: traffic.up,
     bytesDown: traffic.down,
-    ready: init.ready(),
+    ready: init.ready,
   }
 }

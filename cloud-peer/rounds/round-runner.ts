@@ -173,7 +173,7 @@ export class RoundRunner implements Startable {
       } catch (error) {
         if (!isCotuneError(error)) throw error
         logger.error({ device: contribution.device, code: error.code }, 'stored update is damaged')
-        store.contributions.exclude(round, contribution.device, error.message)
+        store.contributions.exclude(round, contribution.device, error.code)
       }
     }
   }

@@ -31,7 +31,6 @@ export interface Acceptance {
   /** Grows with every update a device seals; a replay has an old one. */
   readonly counter: number
   readonly examples: number
-  readonly metrics: Readonly<Record<string, number>>
 }
 
 const COLUMNS = `round, device, state, blob, size_bytes AS sizeBytes, offered_at AS offeredAt,
@@ -103,10 +102,10 @@ export class Contributions {
         throw refusal('UPDATE_REPLAYED', `${device} sent counter ${counter} before.`, update)
       this.#db
         .prepare(
-          `UPDATE contribution SET state = 'received', received_at = :at, examples = :examples, metrics = :metrics, reason = ''
+          `UPDATE contribution SET state = 'received', received_at = :at, examples = :examples, reason = ''
            WHERE round = :round AND device = :device AND blob = :blob`,
         )
-        .run({ ...update, metrics: JSON.stringify(update.metrics), at: this.#clock.now() })
+        .run({ ...update, at: this.#clock.now() })
       this.#db
         .prepare(
           `INSERT INTO sender (device, counter) VALUES (?, ?)
@@ -116,6 +115,7 @@ export class Contributions {
     })
   }
 
+  /** @param reason the code of an error */
   refuse(round: number, device: string, reason: string): void {
     this.#db
       .prepare(
@@ -124,7 +124,7 @@ export class Contributions {
       .run(reason, round, device)
   }
 
-  /** Takes out an update that was received but can no longer be read. */
+  /** Takes out an update that was received but can no longer be read; `reason` is the code of an error. */
   exclude(round: number, device: string, reason: string): void {
     this.#db
       .prepare(

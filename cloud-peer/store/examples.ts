@@ -61,6 +61,14 @@ export class Examples {
     return this.#read(1)
   }
 
+  /** How many may be trained on. */
+  count(): number {
+    return this.#db
+      .prepare('SELECT count(*) FROM example WHERE held_out = 0')
+      .pluck()
+      .get() as number
+  }
+
   has(id: string): boolean {
     return this.#db.prepare('SELECT 1 FROM example WHERE id = ?').get(id) !== undefined
   }

@@ -105,14 +105,14 @@ export class Rounds {
   /** The round's version, its contributions and its end, all or nothing. */
   publish(files: PublishedFiles): RoundRow {
     return inTransaction(this.#db, () => {
-      const { round, attempt } = this.#current()
+      const { round, attempt, baseDigest } = this.#current()
       this.#advance('tuning', "phase = 'published', finished_at = :at", { at: this.#clock.now() })
       this.#db
         .prepare(
-          `INSERT INTO version (version, digest, blob, size_bytes, llm_state, published_at)
-           VALUES (:round, :digest, :blob, :sizeBytes, :llmState, :at)`,
+          `INSERT INTO version (version, base_digest, digest, blob, size_bytes, llm_state, published_at)
+           VALUES (:round, :baseDigest, :digest, :blob, :sizeBytes, :llmState, :at)`,
         )
-        .run({ ...files, round, at: this.#clock.now() })
+        .run({ ...files, round, baseDigest, at: this.#clock.now() })
       this.#db
         .prepare("UPDATE contribution SET state = 'merged' WHERE round = ? AND state = 'received'")
         .run(round)

@@ -4,6 +4,8 @@ import type { Database } from '#base'
 export interface Version {
   /** The round that made it. */
   readonly version: number
+  /** Of the proxy model's base that it adapts. */
+  readonly baseDigest: string
   /** SHA-256 of the adapter's file. */
   readonly digest: string
   /** Id of the blob that devices pull. */
@@ -15,7 +17,7 @@ export interface Version {
 }
 
 const COLUMNS =
-  'version, digest, blob, size_bytes AS sizeBytes, llm_state AS llmState, published_at AS publishedAt'
+  'version, base_digest AS baseDigest, digest, blob, size_bytes AS sizeBytes, llm_state AS llmState, published_at AS publishedAt'
 
 /** Written by Rounds.publish; read here. */
 export class Versions {
@@ -29,6 +31,13 @@ export class Versions {
     return this.#db.prepare(`SELECT ${COLUMNS} FROM version ORDER BY version DESC LIMIT 1`).get() as
       | Version
       | undefined
+  }
+
+  /** The newest `count`, newest first. */
+  recent(count: number): readonly Version[] {
+    return this.#db
+      .prepare(`SELECT ${COLUMNS} FROM version ORDER BY version DESC LIMIT ?`)
+      .all(count) as Version[]
   }
 
   get(version: number): Version | undefined {

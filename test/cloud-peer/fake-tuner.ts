@@ -36,7 +36,7 @@ export class FakeTuner implements Tuner {
   }
 
   describe(): ReturnType<Tuner['describe']> {
-    const model = { family: 'llama', parameters: 4, vocabulary: 8 }
+    const model = { family: 'llama', parameters: 4, vocabulary: 8, digest: this.dpmDigest }
     return { llm: model, dpm: model }
   }
 

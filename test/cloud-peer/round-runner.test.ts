@@ -73,7 +73,7 @@ class Process {
     const round = this.store.rounds.unfinished()?.round ?? 0
     const blob = `${device}${round}`
     this.store.contributions.offer({ round, device, blob, sizeBytes: 1 })
-    const update = { round, device, blob, counter, examples: weightOf(device), metrics: {} }
+    const update = { round, device, blob, counter, examples: weightOf(device) }
     this.store.contributions.accept(update)
     this.runner.nudge()
   }

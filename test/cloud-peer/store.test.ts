@@ -38,7 +38,7 @@ function offer(device: string, blob: string, round = 1): boolean {
 }
 
 function accept(device: string, blob: string, counter: number, round = 1): void {
-  store.contributions.accept({ round, device, blob, counter, examples: 7, metrics: {} })
+  store.contributions.accept({ round, device, blob, counter, examples: 7 })
 }
 
 function codeOf(action: () => unknown): string {

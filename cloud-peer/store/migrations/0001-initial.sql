@@ -88,8 +88,7 @@ CREATE TABLE contribution (
   received_at INTEGER,
   -- The number of examples behind the update: its weight.
   examples    INTEGER CHECK (examples > 0),
-  metrics     TEXT    NOT NULL DEFAULT '{}',
-  -- Why it was refused; empty otherwise.
+  -- Why it was refused: the code of an error; empty otherwise.
   reason      TEXT    NOT NULL DEFAULT '',
   PRIMARY KEY (round, device)
 ) STRICT, WITHOUT ROWID;
@@ -104,6 +103,8 @@ CREATE TABLE sender (
 -- `llm_state` is the large model's adapter after the same round, NULL while there was no public example to tune it on.
 CREATE TABLE version (
   version      INTEGER PRIMARY KEY CHECK (version >= 1),
+  -- SHA-256 of the proxy model's base that it adapts.
+  base_digest  TEXT    NOT NULL,
   digest       TEXT    NOT NULL,
   -- The same adapter as devices pull it: signed and in chunks.
   blob         TEXT    NOT NULL,

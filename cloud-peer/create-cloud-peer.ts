@@ -1,0 +1,189 @@
+import { join } from 'node:path'
+import {
+  type Clock,
+  CotuneError,
+  createLogger,
+  EventLog,
+  EXIT,
+  JobQueue,
+  type Logger,
+  type Startable,
+  systemClock,
+} from '#base'
+import { controlSocketPath, createApiServer, type PeerEvent } from '#protocols/api'
+import { loadIdentity, MeshNode } from '#protocols/mesh'
+import { BlobExchange } from '#protocols/transfer'
+import { createHandlers } from './api/handlers.ts'
+import { Scoring } from './api/scoring.ts'
+import { readStatus } from './api/status.ts'
+import { CloudPeer } from './cloud-peer.ts'
+import type { CloudConfig } from './config.ts'
+import { loadTuner } from './load-tuner.ts'
+import { CloudMembership, createDirectory } from './membership.ts'
+import { Reactions } from './reactions.ts'
+import { packVersionBlob } from './rounds/pack-version.ts'
+import { RoundRunner } from './rounds/round-runner.ts'
+import { RoundWire } from './rounds/round-wire.ts'
+import { UpdateIntake } from './rounds/update-intake.ts'
+import { UpdateVault } from './rounds/update-vault.ts'
+import { SealingKeys } from './sealing-keys.ts'
+import { Alerts } from './status/alerts.ts'
+import { modelInfos } from './status/model-infos.ts'
+import { Narrator } from './status/narrator.ts'
+import { PeerBoard } from './status/peer-board.ts'
+import { RoundView } from './status/round-view.ts'
+import { type CloudStore, openCloudStore } from './store/cloud-store.ts'
+import type { Tuner } from './tuner.ts'
+
+export interface CloudPeerInit {
+  readonly config: CloudConfig
+  readonly logger?: Logger
+  readonly clock?: Clock
+  /** Called when somebody asks over the local API that it stop. */
+  readonly requestStop?: () => void
+  /** Loads the models; CloudTuner of #learning/tuning unless told. */
+  readonly createTuner?: (config: CloudConfig) => Promise<Tuner>
+}
+
+/**
+ * Puts a cloud peer together: what each service needs, and the order in which they start. Nothing listens before `start`.
+ *
+ * @throws CotuneError of the models, the identity or the database; RUN_OTHER_BASE when the run belongs to another proxy model
+ */
+export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
+  const { config, clock = systemClock } = init
+  const logger = init.logger ?? createLogger({ name: 'cloud' })
+  const startedAt = clock.now()
+  const identity = await loadIdentity(join(config.home, 'identity.key'))
+  const tuner = await (init.createTuner ?? loadTuner)(config)
+  const store = openCloudStore(config.home, clock)
+  const run = store.run.open(config.rounds)
+  checkBase(store, tuner)
+
+  const events = new EventLog<PeerEvent>()
+  const jobs = new JobQueue()
+  const directory = createDirectory(store, identity, run.id)
+  const keys = new SealingKeys(
+    { epochs: store.keys, clock },
+    { folder: join(config.home, 'keys'), epochMs: config.keyEpochMs },
+  )
+  const { maxUpdateBytes } = config.rounds
+  const sealing = () => ({ sealingKey: keys.current().publicKey, maxUpdateBytes })
+
+  const mesh = new MeshNode(
+    { identity, clock },
+    {
+      runId: run.id,
+      isMember: (peerId) => directory.isMember(peerId),
+      listen: config.listen,
+      announce: config.announce,
+      onEvent: (event) => reactions.mesh(event),
+    },
+  )
+  const membership = new CloudMembership(
+    { store, identity, mesh, directory, keys, dpmDigest: () => tuner.dpmDigest, clock },
+    { onJoined: ({ peerId }) => reactions.joined(peerId) },
+  )
+  const exchange = new BlobExchange({ mesh, store: store.blobs, clock })
+  const board = new PeerBoard({ store, mesh, events, clock })
+  const view = new RoundView({
+    store,
+    phaseOf: (peerId, round) => board.phaseOf(peerId, round),
+    isOnline: (peerId) => board.isOnline(peerId),
+  })
+  const alerts = new Alerts(events, clock)
+  const narrator = new Narrator({ events, view, alerts, clock, logger })
+
+  const vault = new UpdateVault({ store, keys, clock }, { maxUpdateBytes })
+  const holders = (device: string) => [device, ...board.online().filter((id) => id !== device)]
+  const intake = new UpdateIntake(
+    { store, exchange, vault, tuner, holders, clock, logger },
+    { onChange: (contribution) => reactions.contribution(contribution) },
+  )
+  const wire = new RoundWire({
+    store,
+    mesh,
+    identity,
+    directory,
+    exchange,
+    intake,
+    sealing,
+    clock,
+    logger,
+  })
+  const packing = { store, identity, baseDigest: tuner.dpmDigest, clock }
+  const runner = new RoundRunner(
+    {
+      store,
+      tuner,
+      jobs,
+      openUpdate: (contribution) => vault.read(contribution),
+      packVersion: (content, round) => packVersionBlob(packing, content, round),
+      sealing,
+      online: () => board.online(),
+      clock,
+      logger,
+    },
+    {
+      onRound: (row) => reactions.round(row),
+      onProgress: (round, progress) => narrator.progress(round, progress),
+      onTrouble: (error) => narrator.trouble(error),
+    },
+  )
+  const reactions = new Reactions({ store, runner, wire, intake, board, narrator, logger })
+
+  const models = modelInfos(tuner, config)
+  const status = () =>
+    readStatus(
+      { store, mesh, models, board, view, alerts, events },
+      { name: config.name, startedAt, ready: peer.ready },
+    )
+  const scoring = new Scoring({ store, tuner, jobs, narrator, events })
+  const api = createApiServer({
+    socketPath: controlSocketPath(config.home),
+    role: 'cloud',
+    handlers: createHandlers(
+      { store, membership, runner, scoring, view, narrator, events },
+      { status, roundSettings: config.rounds, requestStop: init.requestStop ?? (() => undefined) },
+    ),
+    events,
+    health: () => ({ live: true, ready: peer.ready, checks: [] }),
+    onFailure: (route, error) => logger.warn({ route, err: error }, 'a request failed'),
+  })
+  const atStart: Startable = {
+    start: async () => narrator.publicData(store.examples.count()),
+    stop: async () => undefined,
+  }
+  // The local API first: its socket is also what keeps a second process from serving the same home.
+  const peer: CloudPeer = new CloudPeer(identity.peerId, [
+    closing(() => store.close()),
+    closing(() => tuner.close()),
+    api,
+    keys,
+    mesh,
+    membership,
+    wire,
+    intake,
+    jobs,
+    runner,
+    atStart,
+  ])
+  return peer
+}
+
+/** What only has to be closed, in its turn. */
+function closing(close: () => void | Promise<void>): Startable {
+  return { start: async () => undefined, stop: async () => close() }
+}
+
+/** Adapters of one base are noise to another. */
+function checkBase(store: CloudStore, tuner: Tuner): void {
+  const version = store.versions.latest()
+  if (!version || version.baseDigest === tuner.dpmDigest) return
+  store.close()
+  throw new CotuneError('RUN_OTHER_BASE', 'The proxy model is not the one this run began with.', {
+    hint: 'Set models.dpm back to the folder of before, or begin a new run in a new home.',
+    data: { expected: version.baseDigest, found: tuner.dpmDigest },
+    exit: EXIT.config,
+  })
+}

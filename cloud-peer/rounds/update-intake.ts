@@ -1,0 +1,160 @@
+import {
+  type Clock,
+  type CotuneError,
+  errorMessage,
+  isCotuneError,
+  type Logger,
+  type Startable,
+} from '#base'
+import { decodeAdapter } from '#learning/lora'
+import type { BlobExchange } from '#protocols/transfer'
+import type { CloudStore } from '../store/cloud-store.ts'
+import type { Contribution, Offer } from '../store/contributions.ts'
+import type { Tuner, WeightedDelta } from '../tuner.ts'
+import { sweepBlobs } from './sweep-blobs.ts'
+import type { OpenedUpdate, UpdateVault } from './update-vault.ts'
+import { Wake } from './wake.ts'
+
+export interface UpdateIntakeComponents {
+  readonly store: CloudStore
+  readonly exchange: Pick<BlobExchange, 'fetch'>
+  readonly vault: UpdateVault
+  readonly tuner: Tuner
+  /** Who may hold the blob of a device, best first. */
+  readonly holders: (device: string) => readonly string[]
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface UpdateIntakeInit {
+  /** Called when something of a contribution is on disk: offered, received or refused. */
+  readonly onChange: (contribution: Contribution) => void
+  /** Pause before holders are asked again. */
+  readonly retryMs?: number
+}
+
+/** Updates that are fetched at a time: each is held in memory once, to be verified. */
+const AT_A_TIME = 2
+
+/**
+ * Fetches what devices offer, verifies it and counts it. An offer is a row before it is fetched, so a restart goes on with it; what
+ * has arrived of it is not fetched again. A bad update is refused and told to its device; it never ends anything here.
+ */
+export class UpdateIntake implements Startable {
+  readonly #components: UpdateIntakeComponents
+  readonly #init: UpdateIntakeInit
+  readonly #wake = new Wake()
+  #stopping = new AbortController()
+  #loop: Promise<void> = Promise.resolve()
+
+  constructor(components: UpdateIntakeComponents, init: UpdateIntakeInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  async start(): Promise<void> {
+    this.#stopping = new AbortController()
+    this.#loop = this.#run(this.#stopping.signal)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the cloud peer stops'))
+    await this.#loop
+  }
+
+  /** Offers may have come, or holders. */
+  nudge(): void {
+    this.#wake.ring()
+  }
+
+  /** Takes a device's offer for the open round; any other, and one that is known, changes nothing. */
+  offer(offer: Offer): void {
+    const { rounds, contributions } = this.#components.store
+    const open = rounds.unfinished()
+    if (open?.round !== offer.round || open.phase !== 'collecting') return
+    if (!contributions.offer(offer)) return
+    const known = contributions.get(offer.round, offer.device)
+    if (known) this.#init.onChange(known)
+    this.#wake.ring()
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const pending = this.#pending()
+      const rest = await this.#takeAll(pending, signal)
+      await this.#wake.wait(rest > 0 ? (this.#init.retryMs ?? 3_000) : 60_000, signal)
+    }
+  }
+
+  #pending(): readonly Contribution[] {
+    const { rounds, contributions } = this.#components.store
+    const open = rounds.unfinished()
+    return open?.phase === 'collecting' ? contributions.pending(open.round) : []
+  }
+
+  /** @returns how many could not be settled yet */
+  async #takeAll(pending: readonly Contribution[], signal: AbortSignal): Promise<number> {
+    const queue = [...pending]
+    let unsettled = 0
+    const worker = async () => {
+      for (let next = queue.shift(); next && !signal.aborted; next = queue.shift())
+        if (!(await this.#take(next, signal))) unsettled++
+    }
+    await Promise.all(Array.from({ length: AT_A_TIME }, worker))
+    return unsettled
+  }
+
+  /** Whether the fate of the offer is settled. Never throws: whatever it is, other offers go on. */
+  async #take(offer: Contribution, signal: AbortSignal): Promise<boolean> {
+    const { store, logger } = this.#components
+    const { round, device, blob } = offer
+    try {
+      await this.#receive(offer, signal)
+    } catch (error) {
+      if (signal.aborted) return false
+      logger.warn({ device, round, blob, reason: errorMessage(error) }, 'an update was not taken')
+      // Our own trouble (a holder away, a full disk) passes; what is wrong with the update does not.
+      if (!isRefusal(error)) return false
+      store.contributions.refuse(round, device, error.code)
+      // Not `blob` itself: a device may have named another's.
+      await sweepBlobs(store).catch(() => undefined)
+    }
+    const settled = store.contributions.get(round, device)
+    if (settled) this.#init.onChange(settled)
+    return true
+  }
+
+  async #receive(offer: Contribution, signal: AbortSignal): Promise<void> {
+    const { store, exchange, vault, holders } = this.#components
+    const accept = (manifest: OpenedUpdate['manifest']) => vault.check(manifest, offer)
+    await exchange.fetch(offer.blob, { holders: holders(offer.device), accept, signal })
+    const { manifest, content } = await vault.open(offer)
+    vault.check(manifest, offer)
+    await this.#tryMerging({ delta: content.delta, weight: content.examples })
+    store.contributions.accept({
+      round: offer.round,
+      device: offer.device,
+      blob: offer.blob,
+      counter: manifest.counter,
+      examples: content.examples,
+    })
+  }
+
+  /** Merges the update alone and drops the result: what does not fit the adapter must not get as far as the others. */
+  async #tryMerging(update: WeightedDelta): Promise<void> {
+    const { store, tuner } = this.#components
+    const digest = store.versions.latest()?.digest
+    const shared = digest ? decodeAdapter(await store.states.get(digest)) : undefined
+    await tuner.aggregate({ shared, updates: only(update), strategy: 'fedavg' })
+  }
+}
+
+async function* only<T>(item: T): AsyncGenerator<T> {
+  yield item
+}
+
+const PASSING = ['BLOB_UNAVAILABLE', 'BLOB_UNKNOWN', 'DISK_FULL', 'DATABASE_UNREADABLE']
+
+function isRefusal(error: unknown): error is CotuneError {
+  return isCotuneError(error) && !PASSING.includes(error.code) && !error.code.startsWith('MESH_')
+}

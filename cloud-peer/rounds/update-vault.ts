@@ -1,0 +1,78 @@
+import { type Clock, CotuneError } from '#base'
+import { checkUpdate, openUpdate, type UpdatePolicy } from '#protocols/sealing'
+import type { Manifest } from '#protocols/transfer'
+import { type AdapterUpdate, decodeUpdate } from '#protocols/update'
+import type { SealingKeys } from '../sealing-keys.ts'
+import type { CloudStore } from '../store/cloud-store.ts'
+import type { Contribution, Offer } from '../store/contributions.ts'
+import type { WeightedDelta } from '../tuner.ts'
+
+export interface UpdateVaultComponents {
+  readonly store: CloudStore
+  readonly keys: SealingKeys
+  readonly clock: Clock
+}
+
+export interface OpenedUpdate {
+  readonly manifest: Manifest
+  readonly content: AdapterUpdate
+}
+
+/** Sealed updates on disk: they stay sealed there, and are opened one at a time when they are needed. */
+export class UpdateVault {
+  readonly #components: UpdateVaultComponents
+  readonly #maxUpdateBytes: number
+
+  constructor(components: UpdateVaultComponents, init: { readonly maxUpdateBytes: number }) {
+    this.#components = components
+    this.#maxUpdateBytes = init.maxUpdateBytes
+  }
+
+  /**
+   * Refuses an update by its manifest: wrong sender, run, round, base, key or size, expired, or counted before.
+   * @throws CotuneError ROUND_NOT_OPEN, UPDATE_*, SEAL_WRONG_RECIPIENT
+   */
+  check(manifest: Manifest, offer: Pick<Offer, 'round' | 'device'>): void {
+    checkUpdate(manifest, this.#policy(offer))
+  }
+
+  /** @throws CotuneError BLOB_UNKNOWN, SEAL_*, UPDATE_* */
+  async open(offer: Pick<Offer, 'blob'>): Promise<OpenedUpdate> {
+    const { keys, store } = this.#components
+    const bytes = await store.blobs.manifest(offer.blob)
+    if (!bytes)
+      throw new CotuneError('BLOB_UNKNOWN', `There is no manifest of ${offer.blob}.`, {
+        hint: 'The file was removed; the device sends a new update in the next round.',
+      })
+    const opened = await openUpdate(keys.all(), bytes, (index) =>
+      store.blobs.chunk(offer.blob, index),
+    )
+    return { manifest: opened.manifest, content: decodeUpdate(opened.content) }
+  }
+
+  /** An update that counts, with its weight. */
+  async read(contribution: Contribution): Promise<WeightedDelta> {
+    const { content } = await this.open(contribution)
+    return { delta: content.delta, weight: contribution.examples ?? content.examples }
+  }
+
+  #policy({ round, device }: Pick<Offer, 'round' | 'device'>): UpdatePolicy {
+    const { store, keys, clock } = this.#components
+    const open = store.rounds.unfinished()
+    if (open?.round !== round || open.phase !== 'collecting')
+      throw new CotuneError('UPDATE_LATE', `Round ${round} is not collecting.`, {
+        hint: 'The update is not counted; the device takes part again in the next round.',
+        data: { round, device },
+      })
+    return {
+      runId: store.run.get().id,
+      round,
+      baseDigest: open.baseDigest,
+      keyIds: keys.all().map(({ keyId }) => keyId),
+      maxBytes: this.#maxUpdateBytes,
+      now: clock.now(),
+      senderId: device,
+      lastCounter: store.contributions.counterOf(device) || undefined,
+    }
+  }
+}
