@@ -32,7 +32,7 @@ export function initCommand({ io }: CommandContext): Command {
     .option('--name <name>', "what others call it (default: this machine's name)")
     .option(
       '--listen <addresses>',
-      'multiaddrs, separated by commas (default: any free port)',
+      'multiaddrs, separated by commas (default: a cloud peer on port 4001, a device on loopback)',
       commaList,
     )
     .option('--slm <dir>', "a device's small model (default: one of the package)")
@@ -73,7 +73,7 @@ function initialConfig(role: Role, options: InitOptions): InitialConfig {
   const dpm = model(options.dpm, 'dpm')
   return {
     name: options.name ?? (hostname().split('.')[0] || role),
-    listen: options.listen ?? [`/ip4/0.0.0.0/tcp/${role === 'cloud' ? 4001 : 0}`],
+    listen: options.listen ?? [role === 'cloud' ? '/ip4/0.0.0.0/tcp/4001' : '/ip4/127.0.0.1/tcp/0'],
     models:
       role === 'cloud'
         ? { llm: model(options.llm, 'llm'), dpm }
