@@ -33,7 +33,7 @@ async function startCloud(listen = '/ip4/127.0.0.1/tcp/0'): Promise<void> {
     createTuner: async () => new FakeTuner(),
   })
   await cloud.start()
-  client = createApiClient({ socketPath: controlSocketPath(home) })
+  client = createApiClient(controlSocketPath(home))
 }
 
 async function newDevice(name: string): Promise<FakeDevice> {
