@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { createRandom, systemClock } from '#base'
+import { createRandom, type Numbered, systemClock } from '#base'
+import type { PeerEvent } from '#protocols/api'
 import { themeOf } from './drawing/theme.ts'
 import { followPeer } from './follow-peer.ts'
 import { Painter } from './painter.ts'
@@ -39,6 +40,8 @@ export interface RunTuiOptions {
 
 const LEAST_REFRESH_MS = 250
 const CLOCK_TICK_MS = 1_000
+/** A peer that was restarted may hold fewer events than its snapshot counts; a frame does not wait for them for long. */
+const HELD_EVENTS_MS = 1_000
 
 /**
  * Shows a peer on the terminal until the person quits, a signal comes or `signal` aborts; then the terminal is as it was.
@@ -153,9 +156,28 @@ async function printed(
   const status = await client.call('GET /v1/status', undefined, signal)
   if (!frame) return plainStatus(status)
   return renderOnce(status, {
+    events: await heldEvents(client, status.sequence),
     columns: stdout.columns || 80,
     rows: stdout.rows || 24,
     ...(screen ? { screen } : {}),
     ascii: themeOf(process.env, { ascii }).ascii,
   })
+}
+
+/** The events up to `sequence` that the peer still holds: curves and the log are made of them. */
+async function heldEvents(
+  client: TuiClient,
+  sequence: number,
+): Promise<readonly Numbered<PeerEvent>[]> {
+  const held: Numbered<PeerEvent>[] = []
+  if (sequence === 0) return held
+  const signal = AbortSignal.timeout(HELD_EVENTS_MS)
+  const read = async () => {
+    for await (const entry of client.events(0, signal)) {
+      held.push(entry)
+      if (entry.sequence >= sequence) return
+    }
+  }
+  await Promise.race([read().catch(() => undefined), aborted(signal)])
+  return held
 }

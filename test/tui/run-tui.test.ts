@@ -184,6 +184,15 @@ describe('runTui elsewhere', () => {
     expect(written.join('').trimEnd().split('\n')).toHaveLength(24)
   })
 
+  it('draws the curves of events that the peer still holds', async () => {
+    const { written, stdout } = sink()
+    const peer = new FakePeer()
+    peer.play()
+    peer.status = { ...peer.status, sequence: peer.log.since(0).length }
+    await runTui({ client: peer, stdout, once: true, screen: 'loss', ascii: true })
+    expect(written.join('')).toContain('Loss devices  1 atm-north 0.792')
+  })
+
   it('fails as the call fails', async () => {
     const peer = new FakePeer()
     peer.fail(new CotuneError('API_UNREACHABLE', 'no peer answers', { hint: 'start it' }))

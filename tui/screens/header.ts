@@ -20,9 +20,10 @@ const SHORT_STATE: Readonly<Record<PeerState, string>> = {
   down: 'down',
 }
 
-/** A part of the header; when the line is too long the part with the least `worth` goes first. */
+/** A part of the header; when the line is too long the part with the least `worth` is shortened, then dropped, first. */
 interface Part {
   readonly text: string
+  readonly short?: string
   readonly worth: number
 }
 
@@ -48,10 +49,11 @@ function dropToFit(parts: readonly Part[], room: number): readonly Part[] {
   const width = parts.reduce((sum, { text }) => sum + widthOf(text) + 2, -2)
   if (width <= room || parts.length === 0) return parts
   const least = Math.min(...parts.map(({ worth }) => worth))
-  return dropToFit(
-    parts.filter(({ worth }) => worth !== least),
-    room,
-  )
+  const lessened = parts.flatMap((part): readonly Part[] => {
+    if (part.worth !== least) return [part]
+    return part.short === undefined ? [] : [{ text: part.short, worth: part.worth }]
+  })
+  return dropToFit(lessened, room)
 }
 
 function nameOf(model: Model, theme: Theme): string {
@@ -117,11 +119,18 @@ function roundShare(round: RoundInfo, model: Model): number {
 
 function peerParts(model: Model, theme: Theme): readonly Part[] {
   const peers = allPeers(model)
-  const counted = (Object.keys(SHORT_STATE) as PeerState[]).flatMap((state) => {
-    const total = peers.filter((peer) => peer.state === state).length
-    return total === 0 ? [] : [painted(theme, PEER_ROLE[state], `${total} ${SHORT_STATE[state]}`)]
-  })
-  return counted.length === 0 ? [] : [{ text: counted.join(' '), worth: 4 }]
+  const counts = (Object.keys(SHORT_STATE) as PeerState[])
+    .map((state) => ({ state, total: peers.filter((peer) => peer.state === state).length }))
+    .filter(({ total }) => total > 0)
+  const joined = (text: (state: PeerState, total: number) => string) =>
+    counts.map(({ state, total }) => painted(theme, PEER_ROLE[state], text(state, total))).join(' ')
+  return [
+    {
+      text: joined((state, total) => `${total} ${SHORT_STATE[state]}`),
+      short: joined((state, total) => `${theme.glyphs.state[state]}${total}`),
+      worth: 4,
+    },
+  ].filter(({ text }) => text !== '')
 }
 
 function alertParts(model: Model, theme: Theme): readonly Part[] {

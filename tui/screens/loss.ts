@@ -1,6 +1,6 @@
 import { drawPane, type Pane, type Size } from '../drawing/pane.ts'
 import { type DrawScreen, type PaneRow, WIDE_COLUMNS } from './context.ts'
-import { type Chart, chartPane, chartsOf } from './loss-chart.ts'
+import { chartPane, chartsOf } from './loss-chart.ts'
 
 const LEAST_CHART_HEIGHT = 7
 
@@ -10,9 +10,12 @@ export const drawLoss: DrawScreen = (context, size) => {
   if (charts.length === 0) {
     const lines = [
       'No steps yet. The first round starts after quorum.',
-      context.status.role === 'cloud'
-        ? 'Invite devices: cotune invite     Start rounds: cotune round'
-        : 'To join a mesh: cotune join <invite>     To give it data: cotune data import <file>',
+      ...(context.status.role === 'cloud'
+        ? ['To invite a device:  cotune invite', 'To start rounds:     cotune round start']
+        : [
+            'To join a mesh:      cotune join <invite>',
+            'To give it data:     cotune data import <file>',
+          ]),
     ]
     return [[drawPane('loss', 'Loss', lines, size, context.theme)]]
   }
@@ -26,7 +29,7 @@ export const drawLoss: DrawScreen = (context, size) => {
     const height = share(size.height, rows, row)
     return shown.map((chart, index): Pane => {
       const width = share(size.width, shown.length, index)
-      return chartPane(nameOf(chart), chart, context, { width, height })
+      return chartPane(chart.title, chart, context, { width, height })
     })
   })
 }
@@ -40,8 +43,4 @@ function columnsFor(charts: number, size: Size): number {
 /** Part `index` of `total` cells in `parts` parts that differ by one cell at most. */
 function share(total: number, parts: number, index: number): number {
   return Math.floor((total * (index + 1)) / parts) - Math.floor((total * index) / parts)
-}
-
-function nameOf(chart: Chart): string {
-  return chart.title
 }

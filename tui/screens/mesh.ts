@@ -80,7 +80,8 @@ export const drawMesh: DrawScreen = (context, size) => {
   if (context.ui.detail && selected !== undefined) return peerDetail(selected, context, size)
 
   const rows = peerBlocks(peers, context, size.width).flat().length
-  const tableHeight = Math.max(6, rows + 3)
+  const notes = notesOf(context)
+  const tableHeight = Math.max(6, rows + notes.length + 3)
   if (size.width >= WIDE_COLUMNS) {
     const eventsHeight = Math.max(LEAST_EVENTS_HEIGHT, Math.floor(size.height * 0.24))
     const height = size.height - eventsHeight
@@ -99,7 +100,7 @@ export const drawMesh: DrawScreen = (context, size) => {
           ],
     ]
   }
-  const peersHeight = Math.min(tableHeight, Math.ceil(size.height * 0.4))
+  const peersHeight = Math.min(tableHeight, Math.ceil(size.height * (notes.length > 0 ? 0.5 : 0.4)))
   const chartHeight = size.height - peersHeight - LEAST_EVENTS_HEIGHT
   const pane = (height: number) => ({ width: size.width, height })
   if (chartHeight < 5) {
@@ -141,7 +142,7 @@ function peersPane(peers: readonly PeerInfo[], context: ScreenContext, size: Siz
   const counted = filter === '' ? `${total}` : `${peers.length}/${total}  / ${filter}`
   const sort = ui.sort === 'name' ? '' : `  by ${ui.sort}`
   const title = `Peers ${counted}${sort}`
-  const notes = total <= 1 ? lonely(context) : []
+  const notes = notesOf(context)
   const head = tableHead(fitColumns(COLUMNS, room.width), theme)
   const blocks = peerBlocks(peers, context, room.width)
   const cursor = cursorOf(ui, peers.length)
@@ -170,7 +171,8 @@ function peerBlocks(
 }
 
 /** What to do when nobody else is there. */
-function lonely({ status, theme }: ScreenContext): readonly string[] {
+function notesOf({ status, model, theme }: ScreenContext): readonly string[] {
+  if (allPeers(model).length > 1) return []
   const address = status.addresses[0]
   const next =
     status.role === 'cloud'

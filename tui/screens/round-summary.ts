@@ -63,10 +63,15 @@ function phaseStrip(round: RoundInfo, theme: Theme): string {
   }).join('   ')
 }
 
-/** Why a round failed, or for whom it waits. */
+/** Why a round failed, whose update was refused, or for whom it waits. */
 function whyNotDone(round: RoundInfo, { theme, status, now }: ScreenContext): string {
   if (round.reason !== '') {
     return theme.paint(round.phase === 'aborted' ? 'error' : 'warn', round.reason)
+  }
+  const refused = round.participants.filter(({ phase }) => phase === 'refused')
+  if (refused.length > 0) {
+    const told = refused.map(({ name, reason }) => `${name} refused: ${reason}`)
+    return theme.paint('error', told.join('; '))
   }
   if (round.phase !== 'waiting' && round.phase !== 'collecting') return ''
   const missing = round.participants.filter(

@@ -44,7 +44,7 @@ const DEVICE_STEPS: readonly DevicePhase[] = ['dst', 'saml', 'tuned', 'offered',
 
 const DEVICE_COLUMNS: readonly Column[] = [
   { title: 'DEVICE', width: 16 },
-  ...DEVICE_STEPS.map((phase) => ({ title: phase.toUpperCase(), width: 8 })),
+  ...DEVICE_STEPS.map((phase) => ({ title: phase.toUpperCase(), width: phase.length })),
   { title: 'BYTES', width: 8, align: 'right' },
   { title: 'WHY', width: 4, grows: true },
 ]

@@ -71,7 +71,10 @@ function unreached(state: TuiState, theme: Theme, size: Size) {
     ...wrap(connection.message, width).map((line) => theme.paint('error', line)),
     '',
     ...wrap(connection.hint, width),
-    'Start a device: cotune daemon     Start a cloud peer: cotune cloud',
+    // The client's own hint names the commands already.
+    ...(connection.hint.includes('cotune daemon')
+      ? []
+      : ['Start a device: cotune daemon     Start a cloud peer: cotune cloud']),
     '',
     theme.paint('muted', `Trying again in ${seconds} s.`),
   ]
