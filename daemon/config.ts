@@ -28,6 +28,12 @@ export const daemonConfigSchema = z.object({
   tuning: z.record(z.string(), z.unknown()).default({}),
   /** Fixes the order of training: the same rows and seed give the same update. */
   seed: z.string().max(64).default('0'),
+  updates: z
+    .object({
+      /** How the numbers of an update travel: int8 is a quarter of float32's size. */
+      precision: z.enum(['int8', 'float16', 'float32']).default('int8'),
+    })
+    .prefault({}),
   import: z
     .object({
       maxCharacters: z.number().int().min(1).default(20_000),

@@ -1,7 +1,6 @@
 import { CotuneError, EXIT, type JobQueue } from '#base'
 import { type Example, readExamples } from '#learning/data'
 import { decodeAdapter, encodeAdapter } from '#learning/lora'
-import { renderPrompt } from '#learning/text'
 import type { AdapterWeights, DeviceState, OnProgress, Scores } from '#learning/tuning'
 import type { ChatRequest, EvaluateRequest } from '#protocols/api'
 import type { DeviceStore } from './store/device-store.ts'
@@ -18,6 +17,9 @@ export interface LearnerInit {
   /** Names the device's streams of random numbers: the same rows and seed give the same update. */
   readonly seed: string
 }
+
+/** The setting that names the file of the standalone small model. */
+export const BASELINE = 'baseline.slm'
 
 interface Weights {
   readonly state?: DeviceState | undefined
@@ -48,38 +50,37 @@ export class Learner {
       const result = await this.#tuner.tune({
         examples: examples.read('train'),
         round: row.round,
-        rounds: row.rounds,
-        state: await this.#stateOf(rounds.lastTuned(row.baseDigest, row)),
+        // A run without a planned end never cools down.
+        rounds: Math.max(row.rounds, row.round),
+        state: await this.#stateOf(rounds.lastTuned(this.#models(), row)),
         shared: await this.#adapter(versions.digestOf(row.startVersion)),
-        seed: `${this.#seed}/${row.round}`,
+        seed: this.#seed,
         onProgress,
         signal: either,
       })
       const files = await this.#writeState(result.state)
       const delta = await blobs.write('delta', encodeAdapter(result.delta))
       metrics.add(result.metrics, row)
-      return rounds.tuned(row.runId, row.round, { ...files, delta, examples: result.examples })
+      const { slmDigest } = this.#models()
+      const { examples: weight } = result
+      return rounds.tuned(row.runId, row.round, { ...files, slmDigest, delta, examples: weight })
     }
     return this.#jobs.run(`round ${row.round}`, job, signal)
   }
 
   /** The small model alone, on the same rows with as many steps as `rounds` rounds; resolves to the steps. */
   baseline(rounds: number, onProgress: OnProgress, signal: AbortSignal): Promise<number> {
-    let steps = 0
     const job = async (either: AbortSignal) => {
-      const state = await this.#tuner.baseline({
+      const { state, slmSteps } = await this.#tuner.baseline({
         examples: this.#trainingExamples(),
         rounds,
         seed: this.#seed,
-        onProgress: (progress) => {
-          steps = Math.max(steps, progress.steps)
-          onProgress(progress)
-        },
+        onProgress,
         signal: either,
       })
       const { slmState } = await this.#writeState(state)
-      this.#store.settings.set({ 'baseline.slm': slmState })
-      return steps
+      this.#store.settings.set({ [BASELINE]: slmState })
+      return slmSteps
     }
     return this.#jobs.run('baseline', job, signal)
   }
@@ -107,7 +108,7 @@ export class Learner {
     const examples = this.#store.examples.read('evaluation', sample)
     if (examples.length === 0) return Promise.resolve(undefined)
     const job = async (either: AbortSignal) => {
-      const state = await this.#stateOf(this.#store.rounds.lastTuned(this.#tuner.dpmDigest))
+      const state = await this.#stateOf(this.#store.rounds.lastTuned(this.#models()))
       const score = async (shared: string | undefined) =>
         this.#tuner.evaluate({
           model: 'dpm',
@@ -128,7 +129,7 @@ export class Learner {
       this.#tuner.answer({
         model,
         ...(await this.#weights(model, 'cotuned')),
-        prompt: renderPrompt({ instruction, input }),
+        prompt: { instruction, input },
         signal: either,
       })
     return this.#jobs.run('answer', job, signal)
@@ -140,13 +141,13 @@ export class Learner {
     const { membership, rounds, versions } = this.#store
     const run = membership.read()
     return {
-      state: await this.#stateOf(rounds.lastTuned(this.#tuner.dpmDigest)),
+      state: await this.#stateOf(rounds.lastTuned(this.#models())),
       shared: run && (await this.#adapter(versions.current(run.runId)?.digest)),
     }
   }
 
   async #baselineState(model: 'slm' | 'dpm'): Promise<DeviceState> {
-    const slm = await this.#adapter(this.#store.settings.get('baseline.slm'))
+    const slm = await this.#adapter(this.#store.settings.get(BASELINE))
     if (slm && model === 'slm') return { slm, domain: new Map() }
     throw new CotuneError(
       'EVALUATE_NO_BASELINE',
@@ -156,6 +157,10 @@ export class Learner {
         exit: EXIT.data,
       },
     )
+  }
+
+  #models() {
+    return { baseDigest: this.#tuner.dpmDigest, slmDigest: this.#tuner.describe().slm.digest }
   }
 
   async #stateOf(row: RoundRow | undefined): Promise<DeviceState | undefined> {

@@ -5,6 +5,8 @@ export interface ModelDescription {
   readonly family: string
   readonly parameters: number
   readonly vocabulary: number
+  /** SHA-256 of configuration and weights. */
+  readonly digest: string
 }
 
 interface Work {
@@ -46,21 +48,21 @@ export interface Tuner {
         readonly seed: string
       },
   ): Promise<TuneResult>
-  /** The small model alone: the same examples, as many steps as `rounds` rounds take. */
+  /** The small model alone: the same examples in the same order, as many steps as `rounds` rounds take. */
   baseline(
     init: Work & {
       readonly examples: readonly Example[]
       readonly rounds: number
       readonly seed: string
     },
-  ): Promise<DeviceState>
+  ): Promise<{ readonly state: DeviceState; readonly slmSteps: number }>
   evaluate(
     init: Work & Tuned & { readonly model: 'slm' | 'dpm'; readonly examples: readonly Example[] },
   ): Promise<Scores>
   answer(
     init: Tuned & {
       readonly model: 'slm' | 'dpm'
-      readonly prompt: string
+      readonly prompt: { readonly instruction: string; readonly input: string }
       readonly signal?: AbortSignal
     },
   ): Promise<string>

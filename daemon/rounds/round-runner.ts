@@ -181,9 +181,10 @@ export class RoundRunner implements Startable {
   }
 
   async #seal(row: RoundRow): Promise<void> {
-    const { store, link } = this.#components
+    const { store, link, clock } = this.#components
     const delta = decodeAdapter(await store.blobs.read(row.delta ?? ''), 'delta')
-    const counter = store.settings.next('update-counter')
+    // Not below the time: a device restored from a backup must not count again what it has counted.
+    const counter = store.settings.next('update-counter', clock.now())
     const sealed = await link.seal(row, delta, counter)
     // What may be fetched by others is in the ledger before anybody hears of it.
     this.#note({
@@ -230,6 +231,9 @@ export class RoundRunner implements Startable {
     decodeAdapter(content, `version ${version.version}`)
     const digest = await store.blobs.write('shared', content)
     store.versions.add(link.runId, version.version, digest, version.blobId)
+    // Neighbours may still fetch the one before; nobody starts from an older one.
+    const old = store.versions.find(link.runId, version.version - 2)
+    if (old) await link.discard(old.blobId)
   }
 
   async #judge(version: VersionRow, signal: AbortSignal): Promise<void> {

@@ -22,6 +22,8 @@ export interface RoundTerms {
 
 /** What tuning left on disk. */
 export interface TunedRound {
+  /** Digest of the small model that learned. */
+  readonly slmDigest: string
   readonly slmState: string
   readonly domain: string
   readonly delta: string
@@ -103,7 +105,7 @@ export class RoundStore {
     return this.#update(
       runId,
       round,
-      `phase = 'tuned', slm_state = :slmState, domain = :domain, delta = :delta, examples = :examples`,
+      `phase = 'tuned', slm_digest = :slmDigest, slm_state = :slmState, domain = :domain, delta = :delta, examples = :examples`,
       { ...result },
     )
   }
@@ -175,15 +177,18 @@ export class RoundStore {
       .all(runId) as number[]
   }
 
-  /** The newest round that tuned on this base and precedes `round`: its state is where learning goes on. */
-  lastTuned(baseDigest: string, before?: { readonly runId: string; readonly round: number }) {
+  /** The newest round that these models tuned and that precedes `before`: its state is where learning goes on. */
+  lastTuned(
+    models: { readonly baseDigest: string; readonly slmDigest: string },
+    before?: { readonly runId: string; readonly round: number },
+  ): RoundRow | undefined {
     return this.#db
       .prepare(
-        `SELECT ${COLUMNS} FROM round WHERE base_digest = :baseDigest AND slm_state IS NOT NULL
+        `SELECT ${COLUMNS} FROM round WHERE base_digest = :baseDigest AND slm_digest = :slmDigest AND slm_state IS NOT NULL
            AND NOT (run_id = :runId AND round >= :round)
          ORDER BY opened_at DESC, round DESC LIMIT 1`,
       )
-      .get({ baseDigest, runId: before?.runId ?? '', round: before?.round ?? 0 }) as
+      .get({ ...models, runId: before?.runId ?? '', round: before?.round ?? 0 }) as
       | RoundRow
       | undefined
   }

@@ -20,10 +20,18 @@ export class SettingStore {
     })
   }
 
-  /** Counts up and returns the new value, which is on disk: it is never given out twice. */
-  next(name: string): number {
+  /** The values that are digests of files. */
+  blobs(): readonly string[] {
+    return this.#db
+      .prepare('SELECT value FROM setting JOIN blob ON blob.digest = value')
+      .pluck()
+      .all() as string[]
+  }
+
+  /** Counts up, to `atLeast` if that is more, and returns the new value, which is on disk: it is never given out twice. */
+  next(name: string, atLeast: number): number {
     return inTransaction(this.#db, () => {
-      const next = Number(this.get(name) ?? 0) + 1
+      const next = Math.max(atLeast, Number(this.get(name) ?? 0) + 1)
       this.#db
         .prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)')
         .run(name, String(next))

@@ -27,7 +27,7 @@ export class FakeTuner implements Tuner {
 
   describe() {
     const model = { family: 'llama', parameters: 1_000, vocabulary: 512 }
-    return { slm: model, dpm: model }
+    return { slm: { ...model, digest: 'slm' }, dpm: { ...model, digest: BASE_DIGEST } }
   }
 
   tune: Tuner['tune'] = async (init) => {
@@ -61,7 +61,7 @@ export class FakeTuner implements Tuner {
     this.calls.push(`baseline ${init.rounds}`)
     const step = { step: 7, steps: 7, loss: 1, tokensPerSecond: 9 }
     init.onProgress?.({ phase: 'baseline', model: 'slm', ...step })
-    return { slm: adapter(100), domain: new Map() }
+    return { state: { slm: adapter(100), domain: new Map() }, slmSteps: 7 }
   }
 
   evaluate: Tuner['evaluate'] = async (init) => {
@@ -70,7 +70,8 @@ export class FakeTuner implements Tuner {
     return scores(level(init.shared) < 0 ? 1 : 50, init.examples.length)
   }
 
-  answer: Tuner['answer'] = async (init) => `${init.model}: ${init.prompt}${level(init.state?.slm)}`
+  answer: Tuner['answer'] = async (init) =>
+    `${init.model}: ${init.prompt.input} ${level(init.state?.slm)}`
 
   close = async () => {
     this.calls.push('close')

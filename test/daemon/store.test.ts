@@ -79,7 +79,7 @@ describe('importData', () => {
 })
 
 describe('RoundStore', () => {
-  const result = { slmState: '', domain: '', delta: '', examples: 3 }
+  const result = { slmDigest: 'slm', slmState: '', domain: '', delta: '', examples: 3 }
 
   async function tuned() {
     const opened = store()
@@ -92,8 +92,22 @@ describe('RoundStore', () => {
 
   it('keeps what was tuned for a repeated attempt on the same base, and drops it for another', async () => {
     const { rounds, files } = await tuned()
-    expect(rounds.open(terms(1, '', 2))).toMatchObject({ phase: 'tuned', ...files })
+    expect(rounds.open(terms(1, '', 2))).toMatchObject({ phase: 'tuned', delta: files.delta })
     expect(rounds.open(terms(1, 'another', 3))).toMatchObject({ phase: 'open', delta: null })
+  })
+
+  it('seals anew for a repeated attempt under another key, unless the update was received', async () => {
+    const { rounds } = await tuned()
+    const otherKey = { sealingKey: new Uint8Array(32).fill(1) }
+    rounds.offered(RUN_ID, 1, { blobId: 'b', sizeBytes: 1, counter: 1 })
+    expect(rounds.open(terms(1, '', 2))).toMatchObject({ phase: 'offered', sealed: 'b' })
+    expect(rounds.open({ ...terms(1, '', 3), ...otherKey })).toMatchObject({
+      phase: 'tuned',
+      sealed: null,
+    })
+    rounds.offered(RUN_ID, 1, { blobId: 'c', sizeBytes: 1, counter: 2 })
+    rounds.received(RUN_ID, 1)
+    expect(rounds.open(terms(1, '', 4))).toMatchObject({ phase: 'received', sealed: 'c' })
   })
 
   it('refuses a row that says more than is on disk', () => {
@@ -112,9 +126,11 @@ describe('RoundStore', () => {
     const delta = await opened.blobs.write('delta', utf8('delta'))
     await opened.blobs.write('delta', utf8('made by a process that was killed before its row'))
     opened.rounds.open(terms(1))
-    opened.rounds.tuned(RUN_ID, 1, { slmState: state, domain: state, delta, examples: 1 })
+    opened.rounds.tuned(RUN_ID, 1, { ...result, slmState: state, domain: state, delta })
     opened.rounds.closed(RUN_ID, 1)
-    expect(opened.rounds.lastTuned(terms(1).baseDigest)).toMatchObject({ slmState: state })
+    expect(
+      opened.rounds.lastTuned({ baseDigest: terms(1).baseDigest, slmDigest: 'slm' }),
+    ).toMatchObject({ slmState: state })
     expect(await opened.blobs.sweep([])).toBe(2)
     expect(readdirSync(join(home, 'blobs'))).toEqual([state])
   })
@@ -161,8 +177,9 @@ describe('SettingStore', () => {
   it('never gives a counter out twice, not even after a restart', () => {
     const home = temporaryFolder()
     const first = openDeviceStore(home, systemClock)
-    expect([first.settings.next('c'), first.settings.next('c')]).toEqual([1, 2])
+    expect([first.settings.next('c', 0), first.settings.next('c', 0)]).toEqual([1, 2])
     first.close()
-    expect(store(home).settings.next('c')).toBe(3)
+    expect(store(home).settings.next('c', 0)).toBe(3)
+    expect(store(home).settings.next('c', 90)).toBe(90)
   })
 })

@@ -71,6 +71,8 @@ CREATE TABLE round (
   -- The cloud peer's X25519 key of the attempt, and the largest update it takes.
   sealing_key    BLOB    NOT NULL,
   max_update_bytes INTEGER NOT NULL,
+  -- What was learned, and by which small model: another model cannot go on from it.
+  slm_digest     TEXT,
   slm_state      TEXT REFERENCES blob (digest),
   domain         TEXT REFERENCES blob (digest),
   delta          TEXT REFERENCES blob (digest),
