@@ -263,10 +263,15 @@ export class MeshNode implements Startable {
       const connection = node.getConnections(detail)[0]
       const direction = connection ? directionOf(connection) : 'in'
       this.#emit({ type: 'connected', peerId, direction })
+      if (!this.#init.isMember(peerId)) return
+      // Past maxConnections libp2p closes the connections of least value: strangers' first.
+      const tags = { 'cotune-member': { value: 100 } }
+      node.peerStore.merge(detail, { tags }).catch(() => undefined)
     })
     node.addEventListener('peer:disconnect', ({ detail }) => {
       const peerId = detail.toString()
       this.#emit({ type: 'disconnected', peerId })
+      if (!this.#init.isMember(peerId)) this.#meter.forget(peerId)
       this.#supervisor.nudge(peerId)
     })
   }
@@ -344,8 +349,9 @@ function directionOf(connection: Connection): 'in' | 'out' {
   return connection.direction === 'inbound' ? 'in' : 'out'
 }
 
+/** Addresses are hints of others; whom we mean is ours to say. */
 function withPeerId(address: string, peerId: string): string {
-  return address.includes('/p2p/') ? address : `${address}/p2p/${peerId}`
+  return `${address.replace(/\/p2p\/[^/]+$/, '')}/p2p/${peerId}`
 }
 
 function unreachable(peerId: string, cause: unknown): CotuneError {

@@ -48,6 +48,12 @@ export class TrafficMeter {
     this.#lastDown.set(peerId, this.#now())
   }
 
+  /** Drops what is held about a peer: strangers come and go without end. */
+  forget(peerId: string): void {
+    this.#peers.delete(peerId)
+    this.#lastDown.delete(peerId)
+  }
+
   /**
    * Counts at `send` and at the dispatch of `message` events. Not by a listener of its own: libp2p hands buffered data to
    * the first listener, and the real one, which comes later, would miss it.

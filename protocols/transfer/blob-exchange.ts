@@ -15,8 +15,8 @@ export interface BlobExchangeComponents {
 }
 
 export interface BlobExchangeInit {
-  /** Chunks a minute that one peer may take, 256 KiB each. */
-  readonly chunksPerMinutePerPeer?: number
+  /** Requests a minute that one peer may make; nearly all are for chunks of 256 KiB. */
+  readonly requestsPerMinutePerPeer?: number
   /** Requests under way at a time when fetching: more fill a long link, fewer keep control messages quick. */
   readonly maxInFlight?: number
 }
@@ -44,7 +44,7 @@ export class BlobExchange {
     this.#store = components.store
     this.#clock = components.clock ?? systemClock
     this.#maxInFlight = init.maxInFlight ?? 8
-    const perMinute = init.chunksPerMinutePerPeer ?? 4 * LIMITS.chunks
+    const perMinute = init.requestsPerMinutePerPeer ?? 4 * LIMITS.chunks
     this.#quota = new RateLimit({ perMinute, burst: perMinute, now: () => this.#clock.now() })
   }
 
@@ -106,15 +106,15 @@ export class BlobExchange {
   }
 
   async #answer(peerId: string, { blobId, want, index }: BlobRequest): Promise<BlobResponse> {
+    if (!this.#quota.take(peerId)) {
+      return { kind: 'reject', reason: 'BLOB_BUSY', retryAfterMs: 1_000 }
+    }
     const unknown = { kind: 'reject', reason: 'BLOB_UNKNOWN', retryAfterMs: 0 } as const
     if (want === 'manifest') {
       const data = await this.#store.manifest(blobId)
       return data ? { kind: 'manifest', data } : unknown
     }
     if (want === 'have') return (await this.#have(blobId)) ?? unknown
-    if (!this.#quota.take(peerId)) {
-      return { kind: 'reject', reason: 'BLOB_BUSY', retryAfterMs: 1_000 }
-    }
     const data = await this.#store.chunk(blobId, index)
     return data ? { kind: 'chunk', index, data } : unknown
   }

@@ -33,6 +33,7 @@ export interface FetchRequest {
 const QUICK_MS = 500
 const SLOW_MS = 2_000
 const MAX_BUSY_WAITS = 120
+const MAX_BUSY_WAIT_MS = 10_000
 
 /** Fetches what is missing of a blob from one holder. @throws whatever ends the exchange; BLOB_REFUSED around what `accept` throws */
 export async function fetchFrom(context: FetchContext, request: FetchRequest): Promise<Manifest> {
@@ -54,12 +55,12 @@ export async function fetchFrom(context: FetchContext, request: FetchRequest): P
 
 async function fetchManifest(
   stream: Framed,
-  { store }: FetchContext,
+  { store, clock }: FetchContext,
   { blobId, accept, signal }: FetchRequest,
 ): Promise<Manifest> {
   let bytes = await store.manifest(blobId)
   if (!bytes) {
-    const answer = await ask(stream, { blobId, want: 'manifest', index: 0 }, signal)
+    const answer = await ask(stream, clock, { blobId, want: 'manifest', index: 0 }, signal)
     if (answer.kind !== 'manifest') throw unexpected(answer)
     bytes = answer.data
   }
@@ -83,7 +84,7 @@ async function fetchChunks(
   { store, clock, maxInFlight }: FetchContext,
   { blobId, holder, onProgress, signal }: FetchRequest,
 ): Promise<void> {
-  const have = await ask(stream, { blobId, want: 'have', index: 0 }, signal)
+  const have = await ask(stream, clock, { blobId, want: 'have', index: 0 }, signal)
   if (have.kind !== 'have') throw unexpected(have)
   const held = new Bitmap(8 * have.data.length, have.data)
   const missing = (await store.missing(blobId)) ?? []
@@ -103,10 +104,10 @@ async function fetchChunks(
     const expected = asked.shift()
     if (!expected) break
     const answer = await answerOf(stream, signal)
-    if (answer.kind === 'reject' && answer.reason === 'BLOB_BUSY' && ++busyWaits < MAX_BUSY_WAITS) {
+    if (isBusy(answer) && ++busyWaits < MAX_BUSY_WAITS) {
       wanted.push(expected.index)
       window = 1
-      await clock.sleep(Math.min(answer.retryAfterMs, 10_000), signal)
+      await clock.sleep(Math.min(answer.retryAfterMs, MAX_BUSY_WAIT_MS), signal)
       continue
     }
     if (answer.kind !== 'chunk' || answer.index !== expected.index) throw unexpected(answer)
@@ -126,13 +127,23 @@ async function fetchChunks(
   }
 }
 
+/** Asks once more when the holder is busy. */
 async function ask(
   stream: Framed,
+  clock: Clock,
   request: BlobRequest,
   signal: AbortSignal | undefined,
 ): Promise<BlobResponse> {
-  await stream.write(blobRequest.encode(request), signal)
-  return answerOf(stream, signal)
+  for (let busyWaits = 0; ; busyWaits++) {
+    await stream.write(blobRequest.encode(request), signal)
+    const answer = await answerOf(stream, signal)
+    if (!isBusy(answer) || busyWaits === MAX_BUSY_WAITS) return answer
+    await clock.sleep(Math.min(answer.retryAfterMs, MAX_BUSY_WAIT_MS), signal)
+  }
+}
+
+function isBusy(answer: BlobResponse): answer is Extract<BlobResponse, { kind: 'reject' }> {
+  return answer.kind === 'reject' && answer.reason === 'BLOB_BUSY'
 }
 
 async function answerOf(stream: Framed, signal: AbortSignal | undefined): Promise<BlobResponse> {

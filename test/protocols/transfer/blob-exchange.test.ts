@@ -106,7 +106,7 @@ describe('BlobExchange', () => {
   it('waits when the holder is busy', async () => {
     let hurried = 0
     const holderClock = { now: () => (hurried += 30_000), sleep: async () => undefined }
-    const holder = await start(new MemoryBlobStore(), { chunksPerMinutePerPeer: 1 }, holderClock)
+    const holder = await start(new MemoryBlobStore(), { requestsPerMinutePerPeer: 1 }, holderClock)
     const waits: number[] = []
     const takerClock = { now: Date.now, sleep: async (ms: number) => void waits.push(ms) }
     const taker = await start(new MemoryBlobStore(), {}, takerClock)
