@@ -1,5 +1,19 @@
+export { type CloudTuneInit, CloudTuner, type CloudTunerInit } from './cloud-tuner.ts'
+export {
+  DeviceTuner,
+  type DeviceTunerInit,
+  type TuneInit,
+  type TuneResult,
+} from './device-tuner.ts'
+export {
+  type EvaluateInit,
+  evaluateModel,
+  type Tuned,
+  type TunedAdapter,
+} from './evaluate-model.ts'
 export { natsPerByte, sameTokenizerTargets } from './same-tokenizer.ts'
 export { type TuningSettings, tuningSettings, tuningSettingsSchema } from './settings.ts'
+export { loadTunedModel, type ModelDescription, type TunedModel } from './tuned-model.ts'
 export type {
   AdapterWeights,
   DeviceState,

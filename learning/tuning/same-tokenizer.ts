@@ -6,17 +6,19 @@ import type { ForwardResult } from '#learning/train'
  * What a teacher of the student's own tokenizer says: every supervised row may be compared, the projection is the identity.
  *
  * @param width the student's head
+ * @param size entries that the student's program takes
  */
 export function sameTokenizerTargets(
   batch: PackedBatch,
   said: ForwardResult,
   width: number,
+  size = said.topTokens.length,
 ): SparseTargets {
   const rows = batch.rows.length
   const entries = said.topTokens.length
   const topK = entries / rows
-  const flatIndex = new Int32Array(entries)
-  const slot = new Int32Array(entries)
+  const flatIndex = new Int32Array(size)
+  const slot = new Int32Array(size)
   const tail = new Float32Array(rows)
   for (let row = 0; row < rows; row++) {
     let rest = 1
@@ -30,7 +32,7 @@ export function sameTokenizerTargets(
   }
   return {
     flatIndex,
-    weight: new Float32Array(entries).fill(1),
+    weight: new Float32Array(size).fill(1, 0, entries),
     slot,
     teacher: said.topProbabilities,
     tail,

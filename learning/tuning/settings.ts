@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CotuneError, EXIT } from '#base'
 
 /**
  * How a device and the cloud peer tune. A reconstruction (docs/co-tuning.md): the paper's own hyper-parameters could not be read.
@@ -16,8 +17,11 @@ export const tuningSettingsSchema = z.strictObject({
   dstEpochs: z.number().int().min(0).default(2),
   samlEpochs: z.number().int().min(1).default(4),
   cloudEpochs: z.number().int().min(0).default(1),
+  /** Public rows that the cloud peer learns from in a round. */
+  cloudExamples: z.number().int().min(1).default(600),
   slmLearningRate: z.number().positive().default(1e-3),
   dpmLearningRate: z.number().positive().default(2e-3),
+  cloudDpmLearningRate: z.number().positive().default(5e-4),
   llmLearningRate: z.number().positive().default(5e-4),
   /** a: weight of the knowledge-distillation loss in the small model's (or the large model's) loss. */
   modelKdWeight: z.number().min(0).max(1).default(0.5),
@@ -33,6 +37,12 @@ export const tuningSettingsSchema = z.strictObject({
 
 export type TuningSettings = z.infer<typeof tuningSettingsSchema>
 
+/** @throws CotuneError TUNING_SETTINGS_INVALID, naming the setting */
 export function tuningSettings(given: unknown = {}): TuningSettings {
-  return tuningSettingsSchema.parse(given)
+  const parsed = tuningSettingsSchema.safeParse(given)
+  if (parsed.success) return parsed.data
+  throw new CotuneError('TUNING_SETTINGS_INVALID', z.prettifyError(parsed.error), {
+    hint: 'Correct the [tuning] section of config.toml; docs/co-tuning.md lists the settings.',
+    exit: EXIT.config,
+  })
 }

@@ -1,0 +1,212 @@
+import { createRandom } from '#base'
+import { createExecutor, type Executor, type ExecutorName } from '#engine'
+import { type AggregationStrategy, applyDelta, createAggregator } from '#learning/aggregate'
+import type { Example } from '#learning/data'
+import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
+import { answerPrompt } from './answer.ts'
+import { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
+import { Learner } from './learner.ts'
+import { learnMutually, teacherShape } from './mutual-learning.ts'
+import { type TuningSettings, tuningSettings } from './settings.ts'
+import { batchShape } from './steps.ts'
+import {
+  describeModel,
+  everyLinear,
+  initialAdapter,
+  loadTunedModel,
+  type ModelDescription,
+  SHARED_ADAPTER,
+  type TunedModel,
+} from './tuned-model.ts'
+import type { AdapterWeights, OnProgress, Scores } from './types.ts'
+
+export interface CloudTunerInit {
+  /** Folders of Hugging Face style checkpoints. */
+  readonly llm: string
+  readonly dpm: string
+  readonly settings?: unknown
+  readonly executor?: ExecutorName
+  readonly threads?: number
+}
+
+interface Tuned {
+  /** The large model's adapter. */
+  readonly state?: AdapterWeights | undefined
+  /** The proxy model's shared adapter; undefined before the first round. */
+  readonly shared?: AdapterWeights | undefined
+}
+
+export interface CloudTuneInit extends Tuned {
+  /** Public rows; at most `cloudExamples` of them, another sample each round. */
+  readonly examples: readonly Example[]
+  /** From 1. */
+  readonly round: number
+  readonly rounds: number
+  readonly seed: string | number
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+const OWN = 'own'
+
+/** The learning of the cloud peer: aggregation of what the devices sent, then mutual learning of large model and proxy. */
+export class CloudTuner {
+  readonly settings: TuningSettings
+  readonly #llm: TunedModel
+  readonly #dpm: TunedModel
+  readonly #executor: Executor
+  readonly #spec: LoraSpec
+  readonly #llmSpec: LoraSpec
+
+  private constructor(
+    llm: TunedModel,
+    dpm: TunedModel,
+    settings: TuningSettings,
+    executor: Executor,
+  ) {
+    this.#llm = llm
+    this.#dpm = dpm
+    this.settings = settings
+    this.#executor = executor
+    this.#spec = everyLinear(dpm, settings)
+    this.#llmSpec = everyLinear(llm, settings)
+  }
+
+  /** @throws CotuneError of loading a checkpoint, TUNING_SETTINGS_INVALID */
+  static async create(init: CloudTunerInit): Promise<CloudTuner> {
+    const settings = tuningSettings(init.settings)
+    const llm = await loadTunedModel('llm', init.llm)
+    const dpm = await loadTunedModel('dpm', init.dpm)
+    const threads = init.threads === undefined ? {} : { threads: init.threads }
+    const executor = createExecutor(init.executor ?? 'onnxruntime', threads)
+    return new CloudTuner(llm, dpm, settings, executor)
+  }
+
+  get dpmDigest(): string {
+    return this.#dpm.digest
+  }
+
+  describe(): { readonly llm: ModelDescription; readonly dpm: ModelDescription } {
+    return { llm: describeModel(this.#llm), dpm: describeModel(this.#dpm) }
+  }
+
+  /**
+   * Merges the devices' deltas, one at a time, into the next shared adapter.
+   *
+   * @throws CotuneError AGGREGATE_*
+   */
+  async aggregate(init: {
+    readonly shared: AdapterWeights | undefined
+    readonly updates: AsyncIterable<{ readonly delta: AdapterWeights; readonly weight: number }>
+    readonly strategy: AggregationStrategy
+  }): Promise<{ readonly shared: AdapterWeights; readonly energyDropped: number }> {
+    const base = this.#shared(init.shared)
+    const aggregator = createAggregator(init.strategy)
+    for await (const { delta, weight } of init.updates) {
+      aggregator.add(applyDelta(base, delta), weight)
+    }
+    const { weights, energyDropped } = aggregator.finish()
+    return { shared: weights, energyDropped }
+  }
+
+  /** One round of mutual learning on public rows. The same arguments give the same result. */
+  async tune(init: CloudTuneInit): Promise<{
+    readonly state: AdapterWeights
+    readonly shared: AdapterWeights
+    readonly metrics: Readonly<Record<string, number>>
+  }> {
+    const { settings } = this
+    const shape = batchShape(settings)
+    const lora = { executor: this.#executor, shape, base: 'frozen' as const }
+    const teacher = teacherShape(settings, shape)
+    const llm = await Learner.create({
+      ...lora,
+      model: this.#llm,
+      adapters: [{ name: OWN, spec: this.#llmSpec, trained: true }],
+      teacher,
+    })
+    const dpm = await Learner.create({
+      ...lora,
+      model: this.#dpm,
+      adapters: [{ name: SHARED_ADAPTER, spec: this.#spec, trained: true }],
+      teacher,
+    })
+    try {
+      const state = init.state ?? initialAdapter(this.#llm, this.#llmSpec, OWN)
+      await llm.write(toLeaves(OWN, state))
+      await dpm.write(toLeaves(SHARED_ADAPTER, this.#shared(init.shared)))
+      const sample = createRandom(`${init.seed}/cloud/${init.round}`).shuffle(init.examples)
+      const { metrics } = await learnMutually({
+        ...init,
+        examples: sample.slice(0, settings.cloudExamples),
+        model: {
+          learner: llm,
+          learningRate: settings.llmLearningRate,
+          kdWeight: settings.modelKdWeight,
+        },
+        proxy: {
+          learner: dpm,
+          learningRate: settings.cloudDpmLearningRate,
+          kdWeight: settings.dpmKdWeight,
+        },
+        epochs: settings.cloudEpochs,
+        shape,
+        settings,
+      })
+      return {
+        state: fromLeaves(OWN, await llm.read()),
+        shared: fromLeaves(SHARED_ADAPTER, await dpm.read()),
+        metrics,
+      }
+    } finally {
+      await llm.close()
+      await dpm.close()
+    }
+  }
+
+  async evaluate(
+    init: Tuned & {
+      readonly model: 'llm' | 'dpm'
+      readonly examples: readonly Example[]
+      readonly onProgress?: OnProgress
+      readonly signal?: AbortSignal
+    },
+  ): Promise<Scores> {
+    return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor })
+  }
+
+  /** Answers one prompt, greedily. */
+  async answer(
+    init: Tuned & {
+      readonly model: 'llm' | 'dpm'
+      readonly prompt: { readonly instruction: string; readonly input: string }
+      readonly onToken?: (text: string) => void
+      readonly signal?: AbortSignal
+    },
+  ): Promise<string> {
+    return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor })
+  }
+
+  /** Nothing is held between calls; here so that a tuner may hold something one day. */
+  async close(): Promise<void> {}
+
+  #shared(shared: AdapterWeights | undefined): AdapterWeights {
+    return shared ?? initialAdapter(this.#dpm, this.#spec, SHARED_ADAPTER)
+  }
+
+  #tuned({
+    model,
+    state,
+    shared,
+  }: Tuned & { readonly model: 'llm' | 'dpm' }): Pick<EvaluateInit, 'model' | 'tuned'> {
+    const adapter =
+      model === 'llm'
+        ? { name: OWN, spec: this.#llmSpec, weights: state }
+        : { name: SHARED_ADAPTER, spec: this.#spec, weights: shared }
+    const { weights } = adapter
+    return {
+      model: model === 'llm' ? this.#llm : this.#dpm,
+      tuned: { adapters: weights ? [{ ...adapter, weights }] : [] },
+    }
+  }
+}

@@ -1,0 +1,299 @@
+import { createRandom } from '#base'
+import { createExecutor, type Executor, type ExecutorName } from '#engine'
+import { type Example, packExamples } from '#learning/data'
+import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
+import { adapterDelta } from './adapter-delta.ts'
+import { answerPrompt } from './answer.ts'
+import { type EvaluateInit, evaluateModel, type Tuned } from './evaluate-model.ts'
+import { Learner } from './learner.ts'
+import {
+  learnAlone,
+  learnMutually,
+  type MutualLearningInit,
+  teacherShape,
+} from './mutual-learning.ts'
+import { type TuningSettings, tuningSettings } from './settings.ts'
+import { batchShape, learningRateAt } from './steps.ts'
+import {
+  describeModel,
+  everyLinear,
+  initialAdapter,
+  loadTunedModel,
+  type ModelDescription,
+  SHARED_ADAPTER,
+  type TunedModel,
+} from './tuned-model.ts'
+import type { AdapterWeights, DeviceState, OnProgress, Scores } from './types.ts'
+
+export interface DeviceTunerInit {
+  /** Folders of Hugging Face style checkpoints. */
+  readonly slm: string
+  readonly dpm: string
+  readonly settings?: unknown
+  readonly executor?: ExecutorName
+  readonly threads?: number
+}
+
+export interface TuneInit {
+  readonly examples: readonly Example[]
+  /** From 1. */
+  readonly round: number
+  readonly rounds: number
+  /** What the device learnt before; nothing in its first round. */
+  readonly state?: DeviceState | undefined
+  /** The shared adapter p^t as published; nothing before the first round. */
+  readonly shared?: AdapterWeights | undefined
+  readonly seed: string | number
+  readonly onProgress?: OnProgress
+  readonly signal?: AbortSignal
+}
+
+export interface TuneResult {
+  readonly state: DeviceState
+  /** p_i - p^t: all that leaves the device. */
+  readonly delta: AdapterWeights
+  readonly examples: number
+  readonly slmSteps: number
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+const DOMAIN = 'domain'
+const OWN = 'own'
+
+/** The learning of one device: domain-specific tuning, then mutual learning of proxy and small model. */
+export class DeviceTuner {
+  readonly settings: TuningSettings
+  readonly #slm: TunedModel
+  readonly #dpm: TunedModel
+  readonly #executor: Executor
+  readonly #spec: LoraSpec
+  readonly #slmSpec: LoraSpec
+
+  private constructor(
+    slm: TunedModel,
+    dpm: TunedModel,
+    settings: TuningSettings,
+    executor: Executor,
+  ) {
+    this.#slm = slm
+    this.#dpm = dpm
+    this.settings = settings
+    this.#executor = executor
+    this.#spec = everyLinear(dpm, settings)
+    this.#slmSpec = everyLinear(slm, settings)
+  }
+
+  /** @throws CotuneError of loading a checkpoint; TUNING_SETTINGS_INVALID */
+  static async create(init: DeviceTunerInit): Promise<DeviceTuner> {
+    const settings = tuningSettings(init.settings)
+    const slm = await loadTunedModel('slm', init.slm)
+    const dpm = await loadTunedModel('dpm', init.dpm)
+    const options = init.threads === undefined ? {} : { threads: init.threads }
+    return new DeviceTuner(
+      slm,
+      dpm,
+      settings,
+      createExecutor(init.executor ?? 'onnxruntime', options),
+    )
+  }
+
+  get dpmDigest(): string {
+    return this.#dpm.digest
+  }
+
+  describe(): { readonly slm: ModelDescription; readonly dpm: ModelDescription } {
+    return { slm: describeModel(this.#slm), dpm: describeModel(this.#dpm) }
+  }
+
+  /** One round on the device. The same arguments give the same result. */
+  async tune(init: TuneInit): Promise<TuneResult> {
+    const shared = init.shared ?? initialAdapter(this.#dpm, this.#spec, SHARED_ADAPTER)
+    const before = init.state?.domain ?? initialAdapter(this.#dpm, this.#spec, DOMAIN)
+    const { domain, loss } = await this.#tuneDomain(init, shared, before)
+    const shape = batchShape(this.settings)
+    const teacher = teacherShape(this.settings, shape)
+    const slm = await Learner.create({ ...this.#slmLearner(), teacher })
+    const dpm = await Learner.create({
+      model: this.#dpm,
+      executor: this.#executor,
+      shape,
+      base: 'frozen',
+      adapters: [
+        { name: SHARED_ADAPTER, spec: this.#spec, trained: true },
+        { name: DOMAIN, spec: this.#spec, trained: false },
+      ],
+      teacher,
+    })
+    try {
+      await slm.write(this.#slmVariables(init.state?.slm))
+      await dpm.write(new Map([...toLeaves(SHARED_ADAPTER, shared), ...toLeaves(DOMAIN, domain)]))
+      const { dpmLearningRate, dpmKdWeight } = this.settings
+      const learnt = await learnMutually({
+        ...this.#schedule(init, slm),
+        proxy: { learner: dpm, learningRate: dpmLearningRate, kdWeight: dpmKdWeight },
+      })
+      return {
+        state: { slm: this.#slmState(await slm.read()), domain },
+        delta: adapterDelta(fromLeaves(SHARED_ADAPTER, await dpm.read()), shared),
+        examples: init.examples.length,
+        slmSteps: learnt.steps,
+        metrics: { ...learnt.metrics, dstLoss: loss },
+      }
+    } finally {
+      await slm.close()
+      await dpm.close()
+    }
+  }
+
+  /** The small model alone, on the same examples, for as many steps as `rounds` rounds would give it. */
+  async baseline(
+    init: Pick<TuneInit, 'examples' | 'rounds' | 'seed' | 'onProgress' | 'signal'>,
+  ): Promise<{ readonly state: DeviceState; readonly slmSteps: number }> {
+    const slm = await Learner.create(this.#slmLearner())
+    try {
+      await slm.write(this.#slmVariables(undefined))
+      let slmSteps = 0
+      for (let round = 1; round <= init.rounds; round++) {
+        await slm.resetOptimiser()
+        const learnt = await learnAlone({
+          ...this.#schedule({ ...init, round }, slm),
+          proxyTokenizer: this.#dpm.tokenizer,
+          phase: 'baseline',
+        })
+        slmSteps += learnt.steps
+      }
+      return { state: { slm: this.#slmState(await slm.read()), domain: new Map() }, slmSteps }
+    } finally {
+      await slm.close()
+    }
+  }
+
+  async evaluate(
+    init: Pick<TuneInit, 'examples' | 'state' | 'shared' | 'onProgress' | 'signal'> & {
+      readonly model: 'slm' | 'dpm'
+    },
+  ): Promise<Scores> {
+    return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor })
+  }
+
+  /** Answers one prompt, greedily, with what the device has learnt. */
+  async answer(
+    init: Pick<TuneInit, 'state' | 'shared' | 'signal'> & {
+      readonly model: 'slm' | 'dpm'
+      readonly prompt: { readonly instruction: string; readonly input: string }
+      readonly onToken?: (text: string) => void
+    },
+  ): Promise<string> {
+    return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor })
+  }
+
+  /** Nothing is held between calls; here for callers that treat all tuners alike. */
+  async close(): Promise<void> {}
+
+  async #tuneDomain(
+    init: TuneInit,
+    shared: AdapterWeights,
+    before: AdapterWeights,
+  ): Promise<{ domain: AdapterWeights; loss: number }> {
+    const { settings } = this
+    const shape = batchShape(settings)
+    const learner = await Learner.create({
+      model: this.#dpm,
+      executor: this.#executor,
+      shape,
+      base: 'frozen',
+      adapters: [
+        { name: SHARED_ADAPTER, spec: this.#spec, trained: false },
+        { name: DOMAIN, spec: this.#spec, trained: true },
+      ],
+    })
+    try {
+      await learner.write(
+        new Map([...toLeaves(SHARED_ADAPTER, shared), ...toLeaves(DOMAIN, before)]),
+      )
+      const random = createRandom(`${init.seed}/dst/${init.round}`)
+      const encoded = learner.encode(init.examples)
+      const batches = Array.from({ length: settings.dstEpochs }, () =>
+        packExamples(random.shuffle(encoded), shape),
+      ).flat()
+      const started = Date.now()
+      let loss = 0
+      let tokens = 0
+      for (const [index, batch] of batches.entries()) {
+        init.signal?.throwIfAborted()
+        const rate = learningRateAt(init.round, init.rounds, index, batches.length)
+        const result = await learner.learn(batch, settings.dpmLearningRate * rate)
+        loss += result.crossEntropy / batches.length
+        tokens += batch.tokenCount
+        init.onProgress?.({
+          phase: 'dst',
+          model: 'dpm',
+          step: index + 1,
+          steps: batches.length,
+          loss: result.crossEntropy,
+          tokensPerSecond: (1000 * tokens) / Math.max(1, Date.now() - started),
+        })
+      }
+      return { domain: fromLeaves(DOMAIN, await learner.read()), loss }
+    } finally {
+      await learner.close()
+    }
+  }
+
+  #schedule(
+    init: Pick<TuneInit, 'examples' | 'round' | 'rounds' | 'seed' | 'onProgress' | 'signal'>,
+    slm: Learner,
+  ): Omit<MutualLearningInit, 'proxy'> {
+    const { slmLearningRate, modelKdWeight, samlEpochs } = this.settings
+    return {
+      ...init,
+      model: { learner: slm, learningRate: slmLearningRate, kdWeight: modelKdWeight },
+      epochs: samlEpochs,
+      shape: batchShape(this.settings),
+      settings: this.settings,
+    }
+  }
+
+  #slmLearner() {
+    const full = this.settings.slm === 'full'
+    return {
+      model: this.#slm,
+      executor: this.#executor,
+      shape: batchShape(this.settings),
+      base: full ? ('trained' as const) : ('frozen' as const),
+      adapters: full ? [] : [{ name: OWN, spec: this.#slmSpec, trained: true }],
+    }
+  }
+
+  #slmVariables(state: AdapterWeights | undefined): AdapterWeights {
+    if (this.settings.slm === 'full') return state ?? this.#slm.checkpoint.weights
+    return toLeaves(OWN, state ?? initialAdapter(this.#slm, this.#slmSpec, OWN))
+  }
+
+  #slmState(variables: AdapterWeights): AdapterWeights {
+    return this.settings.slm === 'full' ? variables : fromLeaves(OWN, variables)
+  }
+
+  #tuned(init: {
+    readonly model: 'slm' | 'dpm'
+    readonly state?: DeviceState | undefined
+    readonly shared?: AdapterWeights | undefined
+  }): Pick<EvaluateInit, 'model' | 'tuned'> {
+    if (init.model === 'dpm') {
+      const adapters = [
+        ...(init.shared ? [{ name: SHARED_ADAPTER, spec: this.#spec, weights: init.shared }] : []),
+        ...(init.state?.domain.size
+          ? [{ name: DOMAIN, spec: this.#spec, weights: init.state.domain }]
+          : []),
+      ]
+      return { model: this.#dpm, tuned: { adapters } }
+    }
+    const slm = init.state?.slm
+    if (!slm) return { model: this.#slm, tuned: {} }
+    const tuned: Tuned =
+      this.settings.slm === 'full'
+        ? { parameters: slm }
+        : { adapters: [{ name: OWN, spec: this.#slmSpec, weights: slm }] }
+    return { model: this.#slm, tuned }
+  }
+}

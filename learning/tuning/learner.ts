@@ -1,0 +1,103 @@
+import type { Executor, Tensor } from '#engine'
+import type { EncodedExample, Example, PackedBatch } from '#learning/data'
+import { encodeExample } from '#learning/data'
+import type { AdapterLayer } from '#learning/lora'
+import type { TeacherShape } from '#learning/train'
+import {
+  type BatchShape,
+  ForwardPass,
+  type ForwardResult,
+  type Lesson,
+  type StepResult,
+  TrainStep,
+} from '#learning/train'
+import type { TunedModel } from './tuned-model.ts'
+
+export interface LearnerInit {
+  readonly model: TunedModel
+  readonly executor: Executor
+  readonly shape: BatchShape
+  readonly base: 'frozen' | 'trained'
+  readonly adapters?: readonly (AdapterLayer & { readonly trained: boolean })[]
+  /** Present if it learns from a teacher and teaches in turn. */
+  readonly teacher?: TeacherShape
+}
+
+/** A model while it learns: a training step, and a forward pass that teaches with the parameters as they are. */
+export class Learner {
+  readonly model: TunedModel
+  readonly #shape: BatchShape
+  readonly #step: TrainStep
+  readonly #pass: ForwardPass | undefined
+  #passIsStale = true
+
+  private constructor(init: LearnerInit, step: TrainStep, pass: ForwardPass | undefined) {
+    this.model = init.model
+    this.#shape = init.shape
+    this.#step = step
+    this.#pass = pass
+  }
+
+  static async create(init: LearnerInit): Promise<Learner> {
+    const { executor, shape, teacher, base, adapters = [] } = init
+    const { model, weights } = init.model.checkpoint
+    const trainee = { model, weights, base, adapters }
+    const step = await TrainStep.create({
+      trainee,
+      executor,
+      shape,
+      ...(teacher ? { teacher } : {}),
+    })
+    const pass = teacher
+      ? await ForwardPass.create({
+          trainee: { ...trainee, base: base === 'trained' ? 'live' : base },
+          executor,
+          shape,
+          teacher,
+        })
+      : undefined
+    return new Learner(init, step, pass)
+  }
+
+  encode(examples: readonly Example[]): EncodedExample[] {
+    const { tokenizer } = this.model
+    return examples.map((example) =>
+      encodeExample(tokenizer, example, { maxLength: this.#shape.length + 1 }),
+    )
+  }
+
+  /** What the model thinks of a batch. */
+  async teach(batch: PackedBatch): Promise<ForwardResult> {
+    if (!this.#pass) throw new TypeError('this learner was not created to teach')
+    if (this.#passIsStale) await this.#pass.write(await this.#step.read())
+    this.#passIsStale = false
+    return this.#pass.run(batch)
+  }
+
+  async learn(batch: PackedBatch, learningRate: number, lesson?: Lesson): Promise<StepResult> {
+    const result = await this.#step.run(batch, learningRate, lesson)
+    this.#passIsStale = true
+    return result
+  }
+
+  /** Sets parameters and adapters; the latter under the names of their leaves, `<adapter>/<tensor>`. */
+  async write(values: ReadonlyMap<string, Tensor>): Promise<void> {
+    await this.#step.write(values)
+    await this.#pass?.write(values)
+    this.#passIsStale = true
+  }
+
+  /** What is trained, as it is now. */
+  async read(): Promise<ReadonlyMap<string, Tensor>> {
+    return this.#step.read()
+  }
+
+  async resetOptimiser(): Promise<void> {
+    await this.#step.resetOptimiser()
+  }
+
+  async close(): Promise<void> {
+    await this.#step.close()
+    await this.#pass?.close()
+  }
+}
