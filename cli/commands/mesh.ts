@@ -9,6 +9,7 @@ const MINUTE_MS = 60_000
 interface MeshOptions {
   readonly data?: string
   readonly domains?: readonly string[]
+  readonly models?: string
   readonly train: number
   readonly public: number
   readonly rounds: number
@@ -35,6 +36,10 @@ export function meshCommand({ io, setExitCode }: CommandContext): Command {
       '--domains <names>',
       'one device each, e.g. a,b,c (default: the first three)',
       commaList,
+    )
+    .option(
+      '--models <dir>',
+      'a folder of llm, dpm and slm-* (default: the small models of the package)',
     )
     .option('--train <n>', 'private rows a device trains on, at most', positiveInteger, 400)
     .option(
@@ -72,6 +77,7 @@ Examples:
       const plan = createMeshPlan({
         ...(options.data === undefined ? {} : { data: options.data }),
         ...(options.domains === undefined ? {} : { domains: options.domains }),
+        ...(options.models === undefined ? {} : { models: options.models }),
         ...(options.eval === undefined ? {} : { evaluation: options.eval }),
         rounds: options.rounds,
         trainRows: options.train,

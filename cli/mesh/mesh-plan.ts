@@ -40,6 +40,8 @@ export interface MeshPlanInit {
   readonly domains?: readonly string[]
   /** A folder of `<domain>.test.jsonl` to score on, instead of `<domain>.valid.jsonl` of the data. */
   readonly evaluation?: string
+  /** A folder of the checkpoint folders `llm`, `dpm` and `slm-*`. Default: the small models of the package. */
+  readonly models?: string
   readonly rounds: number
   readonly trainRows: number
   readonly publicRows: number
@@ -50,7 +52,6 @@ export interface MeshPlanInit {
 }
 
 const DEFAULT_DOMAINS = 3
-const SMALL_MODELS = ['slm-gpt2', 'slm-llama', 'slm-qwen2']
 
 /**
  * Finds the data and the models.
@@ -60,20 +61,22 @@ export function createMeshPlan(init: MeshPlanInit): MeshPlan {
   const data = init.data === undefined ? packagePath('examples', 'data') : resolve(init.data)
   const known = domainsOf(data)
   const domains = init.domains ?? known.slice(0, DEFAULT_DOMAINS)
+  const models = init.models === undefined ? packagePath('zoo') : resolve(init.models)
+  const small = smallModels(models)
   const devices = domains.map((domain, index) => {
     if (!known.includes(domain)) throw noDomain(domain, data, known)
     return {
       name: `device-${index + 1}`,
       domain,
-      slm: modelFolder(SMALL_MODELS[index % SMALL_MODELS.length] ?? ''),
+      slm: modelFolder(models, small[index % small.length] ?? 'slm-gpt2'),
       trainPath: join(data, `${domain}.train.jsonl`),
       evaluationPath: evaluationPath(domain, data, init.evaluation),
     }
   })
   return {
     devices,
-    llm: modelFolder('llm'),
-    dpm: modelFolder('dpm'),
+    llm: modelFolder(models, 'llm'),
+    dpm: modelFolder(models, 'dpm'),
     rounds: init.rounds,
     trainRows: init.trainRows,
     publicRows: init.publicRows,
@@ -115,11 +118,16 @@ function evaluationPath(domain: string, data: string, evaluation: string | undef
   })
 }
 
-function modelFolder(name: string): string {
-  const folder = packagePath('zoo', name)
+function smallModels(folder: string): readonly string[] {
+  const names = existsSync(folder) ? readdirSync(folder).sort() : []
+  return names.filter((name) => name.startsWith('slm-'))
+}
+
+function modelFolder(models: string, name: string): string {
+  const folder = join(models, name)
   if (existsSync(join(folder, 'config.json'))) return folder
   throw new CotuneError('MESH_NO_MODEL', `the model ${name} is missing (${folder})`, {
-    hint: 'npm run zoo trains the small models that the mesh starts with',
+    hint: 'npm run zoo trains the small models that the mesh starts with; --models names other ones',
     data: { folder },
     exit: EXIT.data,
   })
