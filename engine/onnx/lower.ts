@@ -1,6 +1,6 @@
 import { applyTable, type Node, type NodeOf, type OperatorTable } from '../node.ts'
 import type { Program } from '../program.ts'
-import { sizeOf, type Tensor } from '../tensor.ts'
+import { type Shape, sizeOf, type Tensor } from '../tensor.ts'
 import { type Attributes, ONNX_TYPE, OnnxGraph, type OnnxModel } from './onnx-graph.ts'
 
 /** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
@@ -155,24 +155,13 @@ function toInt32(node: Node, value: string, lowering: Lowering): string {
   return lowering.emit(node, 'Cast', { inputs: [value], attributes: { to: ONNX_TYPE.int32 } })
 }
 
-function scatter(
-  node: NodeOf<'scatterAdd'> | NodeOf<'scatterAddLast'>,
-  lowering: Lowering,
-  opType: 'ScatterND' | 'ScatterElements',
-  ids: string,
-): string {
-  const updates = lowering.value(node.inputs[1])
+/** Zeros of this shape, to scatter into. */
+function zeros(node: Node, shape: Shape, lowering: Lowering): string {
   const zero = lowering.shared('zero', () =>
     lowering.graph.addInitializer('zero', Float32Array.of(0), []),
   )
-  const target = lowering.emit(node, 'Expand', {
-    inputs: [zero, lowering.graph.integers(node.shape)],
-    suffix: '_zeros',
-  })
-  return lowering.emit(node, opType, {
-    inputs: [target, ids, updates],
-    attributes: { reduction: 'add', ...(opType === 'ScatterElements' ? { axis: -1 } : {}) },
-  })
+  const inputs = [zero, lowering.graph.integers(shape)]
+  return lowering.emit(node, 'Expand', { inputs, suffix: '_zeros' })
 }
 
 const lowerings: OperatorTable<[Lowering], string> = {
@@ -307,16 +296,40 @@ const lowerings: OperatorTable<[Lowering], string> = {
   gather: as('Gather'),
   gatherLast: (node, lowering) =>
     lowering.emit(node, 'GatherElements', { attributes: { axis: -1 } }),
+  // By ScatterElements, one element at a time: ONNX Runtime's ScatterND adds rows on several threads and loses
+  // updates where ids repeat.
   scatterAdd: (node, lowering) => {
-    const [ids] = node.inputs
-    const rows = lowering.emit(node, 'Reshape', {
-      inputs: [lowering.int64(ids), lowering.graph.integers([sizeOf(ids.shape), 1])],
-      suffix: '_rows',
+    const [ids, updates] = node.inputs
+    const count = sizeOf(ids.shape)
+    const width = sizeOf(updates.shape) / count
+    const reshaped = (value: string, shape: Shape, suffix: string) =>
+      lowering.emit(node, 'Reshape', {
+        inputs: [value, lowering.graph.integers(shape)],
+        suffix,
+      })
+    const column = reshaped(lowering.value(ids), [count, 1], '_column')
+    const perElement = lowering.emit(node, 'Expand', {
+      inputs: [column, lowering.graph.integers([count, width])],
+      suffix: '_ids',
     })
-    return scatter(node, lowering, 'ScatterND', rows)
+    const sum = lowering.emit(node, 'ScatterElements', {
+      inputs: [
+        zeros(node, [node.parameters.rows, width], lowering),
+        perElement,
+        reshaped(lowering.value(updates), [count, width], '_updates'),
+      ],
+      attributes: { axis: 0, reduction: 'add' },
+      suffix: '_sum',
+    })
+    return reshaped(sum, node.shape, '')
   },
-  scatterAddLast: (node, lowering) =>
-    scatter(node, lowering, 'ScatterElements', lowering.value(node.inputs[0])),
+  scatterAddLast: (node, lowering) => {
+    const [ids, updates] = node.inputs
+    return lowering.emit(node, 'ScatterElements', {
+      inputs: [zeros(node, node.shape, lowering), lowering.value(ids), lowering.value(updates)],
+      attributes: { axis: -1, reduction: 'add' },
+    })
+  },
   topKIndices: (node, lowering) => {
     const indices = `topKIndices_${node.id}_int64`
     lowering.emit(node, 'TopK', {

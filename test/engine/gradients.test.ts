@@ -61,3 +61,23 @@ describe('gradients', () => {
     )
   })
 })
+
+describe('scatterAdd', () => {
+  // ONNX Runtime's ScatterND loses updates here: it adds rows on several threads.
+  it('loses no update where ids repeat and threads share the work', async () => {
+    const [count, width, rows, repeats] = [3_072, 256, 3, 20]
+    const ids = engine.input('ids', [count], 'int32')
+    const y = engine.scatterAdd(rows, ids, engine.expand(engine.scalar(1), [count, width]))
+    const threaded = engine.createExecutor('onnxruntime', { threads: 8 })
+    const session = await threaded.compile(engine.createProgram({ outputs: { y } }))
+    const feed = engine.tensor(
+      Int32Array.from({ length: count }, (_, i) => i % rows),
+      [count],
+    )
+    for (let i = 0; i < repeats; i++) {
+      const result = await session.run({ ids: feed })
+      expect(new Set(result.y?.data)).toEqual(new Set([count / rows]))
+    }
+    await session.close()
+  })
+})
