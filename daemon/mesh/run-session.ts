@@ -57,6 +57,9 @@ interface Running {
   readonly services: readonly Startable[]
 }
 
+/** What gossip loses is found out this late; a question and its answer are a few hundred bytes. */
+const ASK_EVERY_MS = 5_000
+
 /** Enough neighbours to get a version from when the cloud peer is away. */
 const MAX_NEIGHBOURS = 6
 
@@ -189,6 +192,7 @@ export class RunSession implements Startable {
         this.#keepNeighbours(mesh, directory)
       },
       onFailure: (error) => logger.debug({ err: error }, 'the cloud peer did not answer'),
+      intervalMs: ASK_EVERY_MS,
       clock,
     })
     // Deadlines are the cloud peer's time, which may not be ours.

@@ -47,7 +47,7 @@ export type WaitReason =
 
 const IDLE_MS = 15_000
 /** Gossip may lose an offer, and a cloud peer that restarted may have missed it. */
-const REOFFER_MS = 5_000
+const REOFFER_MS = 3_000
 
 /**
  * The one next thing to do: a pure function of what is on disk and what was heard, so a restart at any point goes on by itself.

@@ -26,6 +26,9 @@ async function startDaemon(home: string) {
   return { daemon, tuner, client }
 }
 
+/** Gossip may be lost; the device then asks within seconds. */
+const WAIT = { timeout: 15_000, interval: 50 }
+
 function rowsFile(count: number): string {
   const path = join(temporaryFolder(), 'orders.jsonl')
   const rows = Array.from({ length: count }, (_, i) =>
@@ -45,18 +48,18 @@ describe('a device', () => {
     expect(joined.cloudId).toBe(cloud.identity.peerId)
 
     await cloud.open(1)
-    await vi.waitFor(() => expect(cloud.updates).toHaveLength(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(cloud.updates).toHaveLength(1), WAIT)
     expect(cloud.updates[0]?.delta.get('layer.lora_A.weight')?.data[0]).toBeCloseTo(0.125, 2)
     const blobId = await cloud.publish(1, 0.25)
     await cloud.open(2, blobId)
-    await vi.waitFor(() => expect(cloud.updates).toHaveLength(2), { timeout: 10_000 })
+    await vi.waitFor(() => expect(cloud.updates).toHaveLength(2), WAIT)
     expect(tuner.calls).toContain('tune 2 from 1 0.25')
 
     await vi.waitFor(async () => {
       const status = await client.call('GET /v1/status')
       expect(status.round?.participants[0]?.phase).toBe('received')
       expect(status.dpmVersion).toBe(1)
-    })
+    }, WAIT)
     const status = await client.call('GET /v1/status')
     expect(status).toMatchObject({
       role: 'device',
@@ -99,12 +102,12 @@ describe('a device', () => {
     await cloud.open(1)
     const phase = async ({ client }: typeof first) =>
       (await client.call('GET /v1/status')).round?.participants[0]?.phase
-    await vi.waitFor(async () => expect(await phase(first)).toBe('offered'), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await phase(first)).toBe('offered'), WAIT)
     await first.daemon.stop()
 
     cloud.deaf = false
     const second = await startDaemon(home)
-    await vi.waitFor(async () => expect(await phase(second)).toBe('received'), { timeout: 15_000 })
+    await vi.waitFor(async () => expect(await phase(second)).toBe('received'), WAIT)
     expect(cloud.updates).toHaveLength(1)
     expect(second.tuner.calls.filter((call) => call.startsWith('tune'))).toEqual([])
   })

@@ -77,7 +77,7 @@ describe('nextAction', () => {
     const now = 1_000_000
     const offered = { row: row('offered'), open: row('offered') }
     const soon = nextAction(situation({ ...offered, now, lastOfferedAt: now - 1_000 }))
-    expect(soon).toEqual({ type: 'wait', ms: 4_000, why: 'receipt' })
+    expect(soon).toEqual({ type: 'wait', ms: 2_000, why: 'receipt' })
     expect(nextAction(situation({ ...offered, now, lastOfferedAt: now - 5_000 })).type).toBe(
       'offer',
     )
