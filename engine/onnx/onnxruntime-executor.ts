@@ -5,7 +5,8 @@ import type { Executor, ExecutorOptions } from '../executor.ts'
 import type { Program } from '../program.ts'
 import { checkWeights, createSession, type Runtime } from '../session.ts'
 import type { Tensor } from '../tensor.ts'
-import { lowerToOnnx, onnxName } from './lower.ts'
+import { lowerToOnnx } from './lower-to-onnx.ts'
+import { onnxName } from './lowering.ts'
 import type { OnnxModel } from './onnx-graph.ts'
 
 type Ort = typeof import('onnxruntime-node')

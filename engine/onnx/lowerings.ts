@@ -1,108 +1,7 @@
-import { applyTable, type Node, type NodeOf, type OperatorTable } from '../node.ts'
-import type { Program } from '../program.ts'
-import { type Shape, sizeOf, type Tensor } from '../tensor.ts'
-import { type Attributes, ONNX_TYPE, OnnxGraph, type OnnxModel } from './onnx-graph.ts'
-
-/** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
-class Lowering {
-  readonly graph = new OnnxGraph()
-  readonly weights: ReadonlyMap<string, Tensor>
-  readonly #values = new Map<Node, string>()
-  /** Values that several nodes share: comparisons as bool, ids as int64, the by-products of fused kernels. */
-  readonly #shared = new Map<string, string>()
-
-  constructor(weights: ReadonlyMap<string, Tensor>) {
-    this.weights = weights
-  }
-
-  lower(node: Node): void {
-    this.#values.set(node, applyTable(lowerings, node, this))
-  }
-
-  value(node: Node): string {
-    const name = this.#values.get(node)
-    if (name === undefined) throw new RangeError(`%${node.id} is not lowered`)
-    return name
-  }
-
-  /** Adds an ONNX node for `node` and returns the name of its first output. */
-  emit(node: Node, opType: string, init: EmitInit = {}): string {
-    const name = `${node.operator}_${node.id}${init.suffix ?? ''}`
-    const inputs = init.inputs ?? node.inputs.map((operand) => this.value(operand))
-    const extra = init.extraOutputs ?? []
-    this.graph.addNode(opType, inputs, [name, ...extra], init.attributes, init.domain)
-    return name
-  }
-
-  shared(key: string, make: () => string): string {
-    const known = this.#shared.get(key)
-    if (known !== undefined) return known
-    const name = make()
-    this.#shared.set(key, name)
-    return name
-  }
-
-  known(key: string): string | undefined {
-    return this.#shared.get(key)
-  }
-
-  int64(node: Node): string {
-    return this.shared(`int64:${node.id}`, () =>
-      this.emit(node, 'Cast', {
-        inputs: [this.value(node)],
-        attributes: { to: ONNX_TYPE.int64 },
-        suffix: '_int64',
-      }),
-    )
-  }
-
-  /** A 0/1 float as bool; a comparison is not cast to float and back. */
-  bool(node: Node): string {
-    if (node.operator === 'less' || node.operator === 'equal') return comparison(node, this)
-    return this.shared(`bool:${node.id}`, () =>
-      this.emit(node, 'Cast', {
-        inputs: [this.value(node)],
-        attributes: { to: ONNX_TYPE.bool },
-        suffix: '_bool',
-      }),
-    )
-  }
-}
-
-interface EmitInit {
-  /** The values of the node's operands, unless told. */
-  readonly inputs?: readonly string[]
-  readonly attributes?: Attributes
-  readonly domain?: string
-  /** Keeps the names of several ONNX nodes for one node apart. */
-  readonly suffix?: string
-  readonly extraOutputs?: readonly string[]
-}
-
-/** Names of a lowered program's inputs and outputs. */
-export const onnxName = {
-  input: (name: string): string => `input:${name}`,
-  variable: (name: string): string => `variable:${name}`,
-  output: (name: string): string => `output:${name}`,
-  update: (name: string): string => `update:${name}`,
-}
-
-/**
- * A program as an encoded ONNX model: inputs and variables are its inputs, weights and constants its initializers,
- * outputs and updates its outputs. Besides standard operators it uses ONNX Runtime's `com.microsoft` ones for products
- * with transposed operands, rotary embedding and activations.
- */
-export function lowerToOnnx(program: Program, weights: ReadonlyMap<string, Tensor>): OnnxModel {
-  const lowering = new Lowering(weights)
-  for (const node of program.nodes) lowering.lower(node)
-  for (const [name, node] of program.outputs) {
-    lowering.graph.addOutput(onnxName.output(name), lowering.value(node), node.dtype, node.shape)
-  }
-  for (const [name, node] of program.updates) {
-    lowering.graph.addOutput(onnxName.update(name), lowering.value(node), node.dtype, node.shape)
-  }
-  return lowering.graph.encode()
-}
+import type { Node, NodeOf, OperatorTable } from '../node.ts'
+import { type Shape, sizeOf } from '../tensor.ts'
+import { type Lowering, onnxName } from './lowering.ts'
+import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
 
 /** Weights from this many elements on stay outside the encoded model. */
 const EXTERNAL_SIZE = 1_024
@@ -139,16 +38,8 @@ const reduce =
     })
 
 function comparison(node: NodeOf<'less'> | NodeOf<'equal'>, lowering: Lowering): string {
-  return lowering.shared(`bool:${node.id}`, () =>
-    lowering.emit(node, node.operator === 'less' ? 'Less' : 'Equal', { suffix: '_bool' }),
-  )
-}
-
-function comparisonAsFloat(node: NodeOf<'less'> | NodeOf<'equal'>, lowering: Lowering): string {
-  return lowering.emit(node, 'Cast', {
-    inputs: [comparison(node, lowering)],
-    attributes: { to: ONNX_TYPE.float32 },
-  })
+  const inputs = [lowering.bool(node)]
+  return lowering.emit(node, 'Cast', { inputs, attributes: { to: ONNX_TYPE.float32 } })
 }
 
 function toInt32(node: Node, value: string, lowering: Lowering): string {
@@ -164,7 +55,8 @@ function zeros(node: Node, shape: Shape, lowering: Lowering): string {
   return lowering.emit(node, 'Expand', { inputs, suffix: '_zeros' })
 }
 
-const lowerings: OperatorTable<[Lowering], string> = {
+/** Each operator in ONNX: adds its nodes and returns the name of its value. */
+export const lowerings: OperatorTable<[Lowering], string> = {
   input: ({ parameters: { name, dtype, shape } }, { graph }) =>
     graph.addInput(onnxName.input(name), dtype, shape),
   weight: ({ parameters: { name, shape } }, { graph, weights }) => {
@@ -182,8 +74,8 @@ const lowerings: OperatorTable<[Lowering], string> = {
   multiply: as('Mul'),
   divide: as('Div'),
   maximum: as('Max'),
-  less: comparisonAsFloat,
-  equal: comparisonAsFloat,
+  less: comparison,
+  equal: comparison,
   where: (node, lowering) => {
     const [condition, a, b] = node.inputs
     const inputs = [lowering.bool(condition), lowering.value(a), lowering.value(b)]

@@ -1,0 +1,25 @@
+import { applyTable } from '../node.ts'
+import type { Program } from '../program.ts'
+import type { Tensor } from '../tensor.ts'
+import { Lowering, onnxName } from './lowering.ts'
+import { lowerings } from './lowerings.ts'
+import type { OnnxModel } from './onnx-graph.ts'
+
+/**
+ * A program as an encoded ONNX model: inputs and variables are its inputs, weights and constants its initializers,
+ * outputs and updates its outputs. Besides standard operators it uses ONNX Runtime's `com.microsoft` ones for products
+ * with transposed operands, rotary embedding and activations.
+ */
+export function lowerToOnnx(program: Program, weights: ReadonlyMap<string, Tensor>): OnnxModel {
+  const lowering = new Lowering(weights)
+  for (const node of program.nodes) {
+    lowering.define(node, applyTable(lowerings, node, lowering))
+  }
+  for (const [name, node] of program.outputs) {
+    lowering.graph.addOutput(onnxName.output(name), lowering.value(node), node.dtype, node.shape)
+  }
+  for (const [name, node] of program.updates) {
+    lowering.graph.addOutput(onnxName.update(name), lowering.value(node), node.dtype, node.shape)
+  }
+  return lowering.graph.encode()
+}

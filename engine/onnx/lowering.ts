@@ -1,0 +1,88 @@
+import type { Node } from '../node.ts'
+import type { Tensor } from '../tensor.ts'
+import { type Attributes, ONNX_TYPE, OnnxGraph } from './onnx-graph.ts'
+
+/** Names of a lowered program's inputs and outputs. */
+export const onnxName = {
+  input: (name: string): string => `input:${name}`,
+  variable: (name: string): string => `variable:${name}`,
+  output: (name: string): string => `output:${name}`,
+  update: (name: string): string => `update:${name}`,
+}
+
+/** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
+export class Lowering {
+  readonly graph = new OnnxGraph()
+  readonly weights: ReadonlyMap<string, Tensor>
+  readonly #values = new Map<Node, string>()
+  /** Values that several nodes share: comparisons as bool, ids as int64, the by-products of fused kernels. */
+  readonly #shared = new Map<string, string>()
+
+  constructor(weights: ReadonlyMap<string, Tensor>) {
+    this.weights = weights
+  }
+
+  define(node: Node, value: string): void {
+    this.#values.set(node, value)
+  }
+
+  value(node: Node): string {
+    const name = this.#values.get(node)
+    if (name === undefined) throw new RangeError(`%${node.id} is not lowered`)
+    return name
+  }
+
+  /** Adds an ONNX node for `node` and returns the name of its first output. */
+  emit(node: Node, opType: string, init: EmitInit = {}): string {
+    const name = `${node.operator}_${node.id}${init.suffix ?? ''}`
+    const inputs = init.inputs ?? node.inputs.map((operand) => this.value(operand))
+    const extra = init.extraOutputs ?? []
+    this.graph.addNode(opType, inputs, [name, ...extra], init.attributes, init.domain)
+    return name
+  }
+
+  shared(key: string, make: () => string): string {
+    const known = this.#shared.get(key)
+    if (known !== undefined) return known
+    const name = make()
+    this.#shared.set(key, name)
+    return name
+  }
+
+  known(key: string): string | undefined {
+    return this.#shared.get(key)
+  }
+
+  int64(node: Node): string {
+    return this.shared(`int64:${node.id}`, () =>
+      this.emit(node, 'Cast', {
+        inputs: [this.value(node)],
+        attributes: { to: ONNX_TYPE.int64 },
+        suffix: '_int64',
+      }),
+    )
+  }
+
+  /** A 0/1 float as bool; a comparison is not cast to float and back. */
+  bool(node: Node): string {
+    return this.shared(`bool:${node.id}`, () => {
+      if (node.operator === 'less') return this.emit(node, 'Less', { suffix: '_bool' })
+      if (node.operator === 'equal') return this.emit(node, 'Equal', { suffix: '_bool' })
+      return this.emit(node, 'Cast', {
+        inputs: [this.value(node)],
+        attributes: { to: ONNX_TYPE.bool },
+        suffix: '_bool',
+      })
+    })
+  }
+}
+
+interface EmitInit {
+  /** The values of the node's operands, unless told. */
+  readonly inputs?: readonly string[]
+  readonly attributes?: Attributes
+  readonly domain?: string
+  /** Keeps the names of several ONNX nodes for one node apart. */
+  readonly suffix?: string
+  readonly extraOutputs?: readonly string[]
+}
