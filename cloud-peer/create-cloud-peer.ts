@@ -130,7 +130,7 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
       onTrouble: (error) => narrator.trouble(error),
     },
   )
-  const reactions = new Reactions({ store, runner, wire, intake, board, narrator, logger })
+  const reactions = new Reactions({ store, runner, wire, intake, keys, board, narrator, logger })
 
   const models = modelInfos(tuner, config)
   const status = () =>

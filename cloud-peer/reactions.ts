@@ -4,6 +4,7 @@ import type { RoundRunner } from './rounds/round-runner.ts'
 import type { RoundWire } from './rounds/round-wire.ts'
 import { sweepBlobs } from './rounds/sweep-blobs.ts'
 import type { UpdateIntake } from './rounds/update-intake.ts'
+import type { SealingKeys } from './sealing-keys.ts'
 import type { Narrator } from './status/narrator.ts'
 import type { PeerBoard } from './status/peer-board.ts'
 import type { CloudStore } from './store/cloud-store.ts'
@@ -15,6 +16,7 @@ export interface ReactionsComponents {
   readonly runner: RoundRunner
   readonly wire: RoundWire
   readonly intake: UpdateIntake
+  readonly keys: SealingKeys
   readonly board: PeerBoard
   readonly narrator: Narrator
   readonly logger: Logger
@@ -48,15 +50,12 @@ export class Reactions {
   }
 
   round(row: RoundRow): void {
-    const { store, wire, narrator, board, intake, logger } = this.#components
+    const { store, wire, narrator, board, intake } = this.#components
     wire.announceRound(row)
     narrator.round(row)
     for (const { peerId } of store.members.active()) board.changed(peerId)
     if (row.phase === 'collecting') intake.nudge()
-    if (row.phase === 'published')
-      sweepBlobs(store).catch((error: unknown) =>
-        logger.warn({ reason: errorMessage(error) }, 'old blobs could not be removed'),
-      )
+    if (row.phase === 'published') void this.#tidy()
   }
 
   /** An offer came, or what it led to is on disk. */
@@ -66,6 +65,17 @@ export class Reactions {
     runner.nudge()
     board.changed(contribution.device)
     narrator.currentRound()
+  }
+
+  /** Between rounds: keys change, what was merged goes. */
+  async #tidy(): Promise<void> {
+    const { store, keys, logger } = this.#components
+    try {
+      await keys.rotate()
+      await sweepBlobs(store)
+    } catch (error) {
+      logger.warn({ reason: errorMessage(error) }, 'could not tidy up after a round')
+    }
   }
 
   #presenceChanged(): void {

@@ -37,11 +37,14 @@ const MAX_REASON_CHARS = 200
 export class RoundWire implements Startable {
   readonly #components: RoundWireComponents
   readonly #announcements: Announcements
+  readonly #clock: Clock
 
   constructor(components: RoundWireComponents) {
     this.#components = components
+    this.#clock = risingClock(components.clock)
     const { directory } = components
-    this.#announcements = new Announcements(components, {
+    const sending = { ...components, clock: this.#clock }
+    this.#announcements = new Announcements(sending, {
       runId: directory.runId,
       cloudPeerId: directory.cloudPeerId,
       isMember: (peerId) => directory.isMember(peerId),
@@ -116,8 +119,7 @@ export class RoundWire implements Startable {
   }
 
   #stateFor(peerId: string): RunState {
-    const { store, identity, directory, clock } = this.#components
-    const now = clock.now()
+    const { store, identity, directory } = this.#components
     const row = store.rounds.unfinished() ?? store.rounds.latest()
     const contribution = row && store.contributions.get(row.round, peerId)
     const receipt = contribution && receiptOf(contribution)
@@ -128,9 +130,9 @@ export class RoundWire implements Startable {
       ...(receipt ? [receipt] : []),
     ]
     return {
-      now,
+      now: this.#components.clock.now(),
       announcements: bodies.map(
-        (body) => signAnnouncement(identity, directory.runId, body, now).bytes,
+        (body) => signAnnouncement(identity, directory.runId, body, this.#clock.now()).bytes,
       ),
       membersDigest: directory.digest(),
     }
@@ -142,6 +144,18 @@ export class RoundWire implements Startable {
       // Devices ask every few seconds: what gossip loses arrives a little later.
       logger.warn({ type: body.type, reason: errorMessage(error) }, 'could not gossip')
     })
+  }
+}
+
+/** Never tells a time twice: of two announcements devices must see which is the later, also within a millisecond. */
+function risingClock(clock: Clock): Clock {
+  let last = 0
+  return {
+    now: () => {
+      last = Math.max(last + 1, clock.now())
+      return last
+    },
+    sleep: (ms, signal) => clock.sleep(ms, signal),
   }
 }
 

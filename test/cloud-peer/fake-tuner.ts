@@ -1,5 +1,9 @@
-import type { AdapterWeights } from '#learning/aggregate'
-import { applyDelta, createAggregator } from '#learning/aggregate'
+import {
+  type AdapterWeights,
+  type AggregationStrategy,
+  applyDelta,
+  createAggregator,
+} from '#learning/aggregate'
 import type { Progress, Tuned, Tuner } from '../../cloud-peer/tuner.ts'
 
 export const MODULE_A = 'layers.0.q_proj.lora_A.weight'
@@ -23,7 +27,7 @@ export function levelOf(adapter: AdapterWeights | undefined): number {
 }
 
 /** A phase that the test can make fail or hang. */
-export type Hook = (phase: 'aggregate' | 'tune') => Promise<void>
+export type Hook = (phase: 'aggregate' | 'tune', strategy?: AggregationStrategy) => Promise<void>
 
 /** Does with numbers what the real one does with models: the same inputs give the same outputs. */
 export class FakeTuner implements Tuner {
@@ -41,7 +45,7 @@ export class FakeTuner implements Tuner {
   }
 
   async aggregate(init: Parameters<Tuner['aggregate']>[0]): ReturnType<Tuner['aggregate']> {
-    await this.#hook('aggregate')
+    await this.#hook('aggregate', init.strategy)
     const base = init.shared ?? adapterOf(0, 0)
     const aggregator = createAggregator(init.strategy)
     for await (const { delta, weight } of init.updates)
