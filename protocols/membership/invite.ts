@@ -49,14 +49,22 @@ const inviteCodec = messageCodec({
   },
 })
 
-/** A new invitation: the line to hand to the device's owner, and what the cloud peer keeps until it is used. */
+/**
+ * A new invitation: the line to hand to the device's owner, and what the cloud peer keeps until it is used. Of many addresses the
+ * first 16 are taken, those of this machine only (127.0.0.1) last.
+ */
 export function createInvite(about: {
   readonly runId: string
   readonly addresses: readonly string[]
   readonly expiresAt: number
 }): { readonly text: string; readonly inviteId: string; readonly secret: Uint8Array } {
   const secret = new Uint8Array(randomBytes(32))
-  const body = inviteCodec.encode({ ...about, cloudPeerId: onePeer(about.addresses), secret })
+  const local = about.addresses.filter((address) => address.startsWith('/ip4/127.'))
+  const others = about.addresses.filter((address) => !local.includes(address))
+  const addresses = [...others, ...local].slice(0, LIMITS.addresses)
+  const { runId, expiresAt } = about
+  const cloudPeerId = onePeer(addresses)
+  const body = inviteCodec.encode({ runId, expiresAt, addresses, cloudPeerId, secret })
   const bytes = concatBytes([body, checksum(body)])
   return {
     text: PREFIX + Buffer.from(bytes).toString('base64url'),

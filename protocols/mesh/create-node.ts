@@ -98,8 +98,10 @@ function gossipSettings(settings: NodeSettings) {
     scoreParams: {
       // By default more than ten peers behind one address (an office, a home) get nothing. Membership is signed instead.
       IPColocationFactorWeight: 0,
-      // Strangers are beneath the graylist threshold: what they send is dropped unread, and nothing is sent to them.
-      appSpecificScore: (peerId: string) => (settings.isMember(peerId) ? 0 : -1_000),
+      // Strangers stand between two thresholds: nothing is sent to them (below -50), but that they subscribe is noted (above -80),
+      // since a device that joins on this connection says so only once, before. Their messages are refused by the validator,
+      // and one such message puts them below the graylist threshold, where all is dropped unread.
+      appSpecificScore: (peerId: string) => (settings.isMember(peerId) ? 0 : -60),
       appSpecificWeight: 1,
       topics: { [settings.topic]: topicScore },
     },

@@ -39,6 +39,15 @@ describe('invite', () => {
     }
   })
 
+  it('holds 16 addresses of many, those of this machine only last', () => {
+    const addresses = Array.from({ length: 30 }, (_, i) => `/ip4/10.0.0.${i}/tcp/1/p2p/${cloud}`)
+    const local = `/ip4/127.0.0.1/tcp/1/p2p/${cloud}`
+    const parse = (list: readonly string[]) =>
+      parseInvite(createInvite({ ...about, addresses: list }).text, 0).addresses
+    expect(parse([local, ...addresses])).toEqual(addresses.slice(0, 16))
+    expect(parse([local, ...addresses.slice(0, 2)]).at(-1)).toBe(local)
+  })
+
   it('is not made for addresses of two peers or without one', () => {
     const other = createIdentity().peerId
     for (const addresses of [

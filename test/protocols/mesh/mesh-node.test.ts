@@ -105,6 +105,26 @@ describe('MeshNode', () => {
     expect(heard.stranger).toEqual([])
   })
 
+  it('carries announcements to a peer that became a member after it had connected', async () => {
+    const a = await start()
+    const newcomer = await start({}, false)
+    const heard: string[] = []
+    newcomer.node.subscribe((message) => {
+      heard.push(Buffer.from(message).toString())
+      return 'accept'
+    })
+    await newcomer.node.connect(a.node.peerId, a.node.addresses())
+    await until(() => a.events.some((event) => (event as { type: string }).type === 'rtt'))
+    await a.node.publish(utf8('before'))
+    members.add(newcomer.node.peerId)
+    let sent = 0
+    await until(async () => {
+      await a.node.publish(utf8(`after ${sent++}`))
+      return heard.length > 0
+    })
+    expect(heard).not.toContain('before')
+  })
+
   it('counts a validator that throws as a refusal and lives on', async () => {
     const a = await start()
     const b = await start()
