@@ -200,7 +200,12 @@ export const DEMO_EVENTS: readonly Numbered<PeerEvent>[] = numbered([
       -280 + point * 4,
       {
         type: 'peer',
-        peer: { ...device(index), round: 1 + Math.floor(point / 24), loss: lossAt(index, point) },
+        peer: {
+          ...device(index),
+          state: 'training',
+          round: 1 + Math.floor(point / 24),
+          loss: lossAt(index, point),
+        },
       },
     ]),
   ).flat(),

@@ -53,6 +53,11 @@ export function loss(value: number): string {
   return value.toFixed(size >= 1_000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3)
 }
 
+/** `value` with `digits` decimals; `-` for what is no number. JSON has neither NaN nor infinity and sends null. */
+export function fixed(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '-'
+}
+
 /** A share 0..1 as per cent with one digit. */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`

@@ -30,8 +30,6 @@ export interface Glyphs {
   readonly empty: string
   readonly ellipsis: string
   readonly dot: string
-  readonly up: string
-  readonly down: string
   readonly cursor: string
   readonly spark: string
   readonly border: {
@@ -70,8 +68,6 @@ const UNICODE: Glyphs = {
   empty: '░',
   ellipsis: '…',
   dot: '·',
-  up: '↑',
-  down: '↓',
   cursor: '▏',
   spark: '▁▂▃▄▅▆▇█',
   border: {
@@ -98,8 +94,6 @@ const ASCII: Glyphs = {
   empty: '.',
   ellipsis: '~',
   dot: '|',
-  up: 'up',
-  down: 'down',
   cursor: '_',
   spark: '_.-=+*%#',
   border: {

@@ -16,12 +16,17 @@ export function tabsLine(state: TuiState, theme: Theme): string {
   return lineOf(tabs.join(' '), state.columns, theme)
 }
 
-/** The prompt, a new alert, or the keys that work here. */
+/** The prompt, why nobody answers, a new alert, or the keys that work here. */
 export function hintsLine(state: TuiState, theme: Theme): string {
   const { prompt } = state.ui
   if (prompt !== null) {
     const help = theme.paint('muted', 'enter keep  esc close  !text excludes')
     return lineOf(` / ${prompt}${theme.glyphs.cursor}   ${help}`, state.columns, theme)
+  }
+  const { connection } = state.model
+  if (connection.kind === 'disconnected') {
+    const text = ` ${connection.message} ${theme.glyphs.dot} ${connection.hint}`
+    return theme.paint('error', theme.fitText(text, state.columns))
   }
   const alert = (state.model.status?.alerts ?? []).findLast(
     ({ since }) => state.now - since < ALERT_SHOWN_MS,

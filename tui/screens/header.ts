@@ -8,7 +8,7 @@ import type { Model } from '../state/model.ts'
 import { shownModel, type TuiState } from '../state/state.ts'
 
 /** A peer is asked every two seconds; one that is silent for five times as long is not live. */
-export const STALE_AFTER_MS = 10_000
+const STALE_AFTER_MS = 10_000
 
 const NAME_WIDTH = 24
 const BAR_WIDTH = 8

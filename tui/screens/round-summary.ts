@@ -14,7 +14,7 @@ export const ROUND_SUMMARY_HEIGHT = 7
 export function roundOnShow(model: Model, ui: Ui): RoundInfo | undefined {
   const current = model.status?.round ?? undefined
   const history = model.status?.history ?? []
-  if (ui.round === null) return current ?? history.at(-1)
+  if (ui.round === null) return current ?? history.toSorted((a, b) => a.round - b.round).at(-1)
   if (current?.round === ui.round) return current
   return history.find(({ round }) => round === ui.round)
 }

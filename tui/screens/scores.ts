@@ -1,3 +1,4 @@
+import { fixed } from '../drawing/format.ts'
 import { drawPane, inside, type Pane, type Size } from '../drawing/pane.ts'
 import { type Column, fitColumns, tableHead, tableRow } from '../drawing/table.ts'
 import type { ScoreRow } from '../state/model.ts'
@@ -29,10 +30,10 @@ function cells({ model, label, round, scores }: ScoreRow): readonly string[] {
   return [
     model,
     label,
-    scores.em.toFixed(1),
-    scores.rougeL.toFixed(1),
+    fixed(scores.em, 1),
+    fixed(scores.rougeL, 1),
     round === null ? '-' : String(round),
-    scores.perplexityPerByte.toFixed(3),
+    fixed(scores.perplexityPerByte, 3),
     String(scores.examples),
   ]
 }

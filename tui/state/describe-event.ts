@@ -1,5 +1,5 @@
 import type { PeerEvent } from '#protocols/api'
-import { bytes, loss } from '../drawing/format.ts'
+import { bytes, fixed } from '../drawing/format.ts'
 import type { LogLevel } from './model.ts'
 
 export interface Description {
@@ -24,14 +24,10 @@ export function describeEvent(event: PeerEvent): Description | null {
     }
     case 'progress':
       if (Number.isFinite(event.loss) || event.phase === 'evaluate') return null
-      return line(
-        'error',
-        'train',
-        `loss ${loss(event.loss)} at step ${event.step} of ${event.phase}`,
-      )
+      return line('error', 'train', `loss is no number at step ${event.step} of ${event.phase}`)
     case 'scores': {
       const { em, rougeL, examples } = event.scores
-      const text = `${event.model} ${event.label}: EM ${em.toFixed(1)}, Rouge-L ${rougeL.toFixed(1)}`
+      const text = `${event.model} ${event.label}: EM ${fixed(em, 1)}, Rouge-L ${fixed(rougeL, 1)}`
       return line('info', 'evaluate', `${text} on ${examples} examples`)
     }
     case 'version':

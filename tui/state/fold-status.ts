@@ -18,7 +18,10 @@ function foldEvent(status: Status, event: PeerEvent): Status {
     case 'version':
       return event.kept ? { ...status, dpmVersion: event.version } : status
     case 'ledger':
-      return { ...status, ledger: [...status.ledger, event.entry].slice(-LEDGER_LIMIT) }
+      return {
+        ...status,
+        ledger: latest([...status.ledger, event.entry], ({ at }) => at, LEDGER_LIMIT),
+      }
     case 'dataset':
       return { ...status, datasets: replaced(status.datasets, event.dataset, (one) => one.name) }
     case 'alert': {
@@ -36,10 +39,15 @@ function foldEvent(status: Status, event: PeerEvent): Status {
 function foldRound(status: Status, round: RoundInfo): Pick<Status, 'round' | 'history'> {
   if (round.finishedAt === null) return { round, history: status.history }
   const history = replaced(status.history, round, (one) => String(one.round))
-  return { round, history: history.slice(-HISTORY_LIMIT) }
+  return { round, history: latest(history, (one) => one.round, HISTORY_LIMIT) }
 }
 
 function replaced<T>(list: readonly T[], item: T, key: (item: T) => string): readonly T[] {
   const index = list.findIndex((one) => key(one) === key(item))
   return index < 0 ? [...list, item] : list.with(index, item)
+}
+
+/** The `limit` greatest by `key`, ascending; peers list some things newest first. */
+function latest<T>(list: readonly T[], key: (item: T) => number, limit: number): readonly T[] {
+  return list.toSorted((a, b) => key(a) - key(b)).slice(-limit)
 }

@@ -87,14 +87,16 @@ function takeFigures(model: Model, { event, at }: Numbered<PeerEvent>): Model {
       const progress = { at, event }
       if (event.phase === 'evaluate') return { ...model, progress }
       const key = `${event.phase} ${event.model}`
-      const series = extended(model.series, key, key, event.loss, event.round, at)
+      // JSON sends null for a loss that is no number; a gap in the curve is what it is.
+      const value = Number.isFinite(event.loss) ? event.loss : Number.NaN
+      const series = extended(model.series, key, key, value, event.round, at)
       return { ...model, progress, series }
     }
     case 'peer': {
-      const { id, name, loss, round, step } = event.peer
+      const { id, name, state, loss, round } = event.peer
       // A peer is told again whenever anything of it changes; the same loss twice is the same step.
       const known = model.peerSeries.get(id)?.values.at(-1)
-      if (loss === null || step === null || loss === known) return model
+      if (loss === null || state !== 'training' || loss === known) return model
       return { ...model, peerSeries: extended(model.peerSeries, id, name, loss, round, at) }
     }
     case 'scores': {

@@ -175,6 +175,7 @@ describe('states that are not well', () => {
       retryAt: DEMO_NOW + 3_000,
     })
     expect(headerOf(gone)).toContain('DISCONNECTED · retry in 3s')
+    expect(viewOf(gone, theme).hints.trimEnd()).toBe(' no peer answers · start it')
     const faded = linesOf(viewOf(gone, createTheme({ palette: 'colour' }))).slice(1, -2)
     expect(faded.every((line) => line.startsWith('\u001b[2m'))).toBe(true)
     expect(faded.join('')).toContain('atm-north')

@@ -45,7 +45,7 @@ describe('reduceModel', () => {
       { type: 'round', round: finished },
       { type: 'version', version: 3, kept: true, reason: '' },
       { type: 'version', version: 4, kept: false, reason: 'worse' },
-      { type: 'ledger', entry: { ...status.ledger[0]!, bytes: 77 } },
+      { type: 'ledger', entry: { ...status.ledger[0]!, at: Number.MAX_SAFE_INTEGER, bytes: 77 } },
       { type: 'dataset', dataset: { ...status.datasets[0]!, name: 'more' } },
       { type: 'alert', alert, cleared: false },
     ]
@@ -123,8 +123,29 @@ describe('reduceModel', () => {
     })
     expect(model.log.at(-1)).toMatchObject({
       level: 'error',
-      message: 'loss NaN at step 412 of dst',
+      message: 'loss is no number at step 412 of dst',
     })
+  })
+
+  it('takes what JSON cannot say, sent as null', () => {
+    const none = null as unknown as number
+    const progress = { type: 'progress', phase: 'dst', model: 'slm', round: 1 } as const
+    const scores = { em: none, rougeL: none, examples: 0, perplexityPerByte: none }
+    const events: readonly PeerEvent[] = [
+      { ...progress, step: 1, steps: 2, loss: none, tokensPerSecond: none },
+      { type: 'scores', model: 'slm', label: 'after', round: 1, scores },
+    ]
+    const model = events.reduce((m, one, i) => event(m, 11 + i, one), snapshot(EMPTY_MODEL))
+    expect(model.series.get('dst slm')?.values).toEqual([Number.NaN])
+    expect(model.log.at(-1)?.message).toBe('slm after: EM -, Rouge-L - on 0 examples')
+  })
+
+  it('keeps the latest of lists that come newest first', () => {
+    const history = Array.from({ length: 60 }, (_, i) => ({ ...status.history[0]!, round: 60 - i }))
+    const round = { ...status.round!, round: 61, finishedAt: 9 }
+    const model = event(snapshot(EMPTY_MODEL, { history }), 11, { type: 'round', round })
+    expect(model.status?.history.at(-1)?.round).toBe(61)
+    expect(model.status?.history[0]?.round).toBe(12)
   })
 
   it('says the same of a round only once', () => {
