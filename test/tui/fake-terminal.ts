@@ -60,7 +60,7 @@ export class FakeTerminal {
   }
 
   /** Waits until the screen satisfies `holds`; fails with what it shows instead. */
-  async until(holds: (lines: readonly string[]) => boolean, timeoutMs = 5_000): Promise<void> {
+  async until(holds: (lines: readonly string[]) => boolean, timeoutMs = 15_000): Promise<void> {
     const end = Date.now() + timeoutMs
     let lines = await this.lines()
     while (!holds(lines)) {

@@ -19,7 +19,7 @@ export type Role =
 /** `colour`: the 16 ANSI colours, fit for light and dark; `mono`: bold, dim and reverse only; `plain`: no escape code at all. */
 export type Palette = 'colour' | 'mono' | 'plain'
 
-export interface Glyphs {
+interface Glyphs {
   readonly state: Readonly<Record<PeerState, string>>
   readonly done: string
   readonly busy: string

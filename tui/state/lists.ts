@@ -3,7 +3,7 @@ import type { LogLine, Model } from './model.ts'
 import { LEVELS, type Sort, type Ui } from './ui.ts'
 
 /** `text` must be contained, `!text` must not; letter case does not matter; empty takes all. */
-export function matches(filter: string, ...texts: readonly string[]): boolean {
+function matches(filter: string, ...texts: readonly string[]): boolean {
   const inverse = filter.startsWith('!')
   const wanted = (inverse ? filter.slice(1) : filter).toLowerCase()
   if (wanted === '') return true

@@ -22,9 +22,9 @@ export interface Series {
   readonly at: number
 }
 
-export type ProgressEvent = Extract<PeerEvent, { type: 'progress' }>
+type ProgressEvent = Extract<PeerEvent, { type: 'progress' }>
 
-export interface Progress {
+interface Progress {
   readonly at: number
   readonly event: ProgressEvent
 }
@@ -36,7 +36,7 @@ export interface ScoreRow {
   readonly scores: Scores
 }
 
-export type Connection =
+type Connection =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live' }
   | {

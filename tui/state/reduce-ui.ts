@@ -144,7 +144,7 @@ function turnRound(ui: Ui, step: number, { model }: Context): Ui {
 }
 
 /** Numbers of the rounds that can be shown, ascending. */
-export function knownRounds(model: Model): readonly number[] {
+function knownRounds(model: Model): readonly number[] {
   const { status } = model
   const rounds = (status?.history ?? []).map(({ round }) => round)
   const all = status?.round ? [...rounds, status.round.round] : rounds
