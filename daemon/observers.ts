@@ -1,5 +1,5 @@
 import type { CotuneError, EventLog } from '#base'
-import type { PeerEvent } from '#protocols/api'
+import type { Alert, PeerEvent } from '#protocols/api'
 import type { MeshEvent } from '#protocols/mesh'
 import type { Live } from './live.ts'
 import type { RoundObserver } from './rounds/round-runner.ts'
@@ -8,6 +8,7 @@ import type { StatusBoard } from './status.ts'
 /** Codes of alerts that are about a state and not about one error. */
 const NO_EXAMPLES = 'DATA_NONE'
 const CLOUD_AWAY = 'CLOUD_UNREACHABLE'
+const ROLLED_BACK = 'VERSION_ROLLED_BACK'
 
 export interface ObserverComponents {
   readonly events: EventLog<PeerEvent>
@@ -36,6 +37,8 @@ export function observeRounds({ events, live, board }: ObserverComponents): Roun
     },
     onVersion: ({ version, kept = false, reason, runId }, scores) => {
       live.idle()
+      if (kept) live.clear(ROLLED_BACK)
+      else live.raise(rolledBack(version, reason))
       events.emit({ type: 'version', version, kept, reason })
       if (scores)
         events.emit({ type: 'scores', model: 'dpm', label: 'cotuned', round: version, scores })
@@ -64,6 +67,15 @@ export function observeRounds({ events, live, board }: ObserverComponents): Roun
       live.idle()
       live.raise({ code: error.code, severity: 'error', text: error.message, hint: error.hint })
     },
+  }
+}
+
+function rolledBack(version: number, reason: string): Omit<Alert, 'since'> {
+  return {
+    code: ROLLED_BACK,
+    severity: 'warning',
+    text: `version ${version} is not used for answers: ${reason}`,
+    hint: 'the one before answers; the next version is judged anew',
   }
 }
 

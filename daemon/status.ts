@@ -58,7 +58,7 @@ export class StatusBoard {
       datasets: store.examples.datasets(),
       ledger: store.ledger.list(100),
       alerts: live.alerts,
-      dpmVersion: (run && store.versions.current(run.runId)?.version) ?? 0,
+      dpmVersion: run ? store.versions.judged(run.runId) : 0,
       bytesUp: traffic?.up ?? 0,
       bytesDown: traffic?.down ?? 0,
       ready: true,

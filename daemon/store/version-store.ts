@@ -87,6 +87,17 @@ export class VersionStore {
     return row === undefined ? undefined : toVersion(row)
   }
 
+  /** The newest version that was evaluated, kept or not; 0 before the first. */
+  judged(runId: string): number {
+    const version = this.#db
+      .prepare(
+        'SELECT coalesce(max(version), 0) FROM version WHERE run_id = ? AND kept IS NOT NULL',
+      )
+      .pluck()
+      .get(runId)
+    return Number(version)
+  }
+
   /** The newest version that was kept: what this device answers with. */
   current(runId: string): VersionRow | undefined {
     const row = this.#db
