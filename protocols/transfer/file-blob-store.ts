@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '#base'
+import { syncFolder, writeFileAtomic } from '#base'
 import { LIMITS } from '#protocols/messages'
 import { Bitmap } from './bitmap.ts'
 import { type BlobStore, checkChunk, manifestOf, unknownBlob } from './blob-store.ts'
@@ -26,6 +26,7 @@ export class FileBlobStore implements BlobStore {
     manifestOf(blobId, bytes)
     if (await this.manifest(blobId)) return
     await mkdir(this.#path(blobId), { recursive: true, mode: 0o700 })
+    await syncFolder(this.#dir)
     await writeFileAtomic(this.#path(blobId, 'manifest'), bytes, 0o600)
   }
 
