@@ -30,7 +30,9 @@ export class FakeTuner implements Tuner {
     return { slm: { ...model, digest: 'slm' }, dpm: { ...model, digest: BASE_DIGEST } }
   }
 
-  tune: Tuner['tune'] = async (init) => {
+  tune: Tuner['tune'] = (init) => this.learn(init)
+
+  protected async learn(init: Parameters<Tuner['tune']>[0]) {
     this.calls.push(`tune ${init.round} from ${level(init.state?.slm)} ${level(init.shared)}`)
     init.onProgress?.({
       phase: 'dst',

@@ -41,7 +41,8 @@ export class MiniCloud {
       runId: RUN_ID,
       cloudPeerId: this.identity.peerId,
       isMember: (peerId) => this.directory.isMember(peerId),
-      onAnnouncement: (announcement) => void this.#take(announcement),
+      // A device that is gone before its update is here offers it again.
+      onAnnouncement: (announcement) => void this.#take(announcement).catch(() => undefined),
     },
   )
   #open: RoundOpen | undefined
