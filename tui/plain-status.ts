@@ -37,7 +37,10 @@ export function plainStatus(given: Status, now = Date.now()): string {
     ...(data.length > 0 ? data : ['data    none; cotune data import <file.jsonl> --name <name>']),
     `sent    ${status.ledger.length} things left this node, ${bytes(sent)}`,
     '',
-    ...peerLines(status.peers, now),
+    ...peerLines(
+      status.peers.map((peer) => (peer.id === status.peerId ? { ...peer, lastSeen: now } : peer)),
+      now,
+    ),
     ...status.alerts.flatMap(alertLines),
   ].join('\n')
 }

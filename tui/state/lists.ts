@@ -42,12 +42,13 @@ function ownRow(status: Status, model: Model): PeerInfo {
   }
 }
 
-/** The peers that the node lists, and the node itself where it does not list itself. */
+/** The peers that the node lists, and the node itself where it does not list itself; it was seen when it last answered. */
 export function allPeers(model: Model): readonly PeerInfo[] {
-  const { status } = model
+  const { status, heardAt } = model
   if (status === null) return []
-  const listed = status.peers.some((peer) => peer.id === status.peerId)
-  return listed ? status.peers : [ownRow(status, model), ...status.peers]
+  const own = status.peers.find((peer) => peer.id === status.peerId) ?? ownRow(status, model)
+  const others = status.peers.filter((peer) => peer.id !== status.peerId)
+  return [{ ...own, lastSeen: heardAt }, ...others]
 }
 
 /** The peers on show: filtered, sorted, this node first. */

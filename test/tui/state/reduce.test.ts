@@ -91,6 +91,16 @@ describe('keys', () => {
     expect(names()).toEqual(['cloud-peer', 'kitchen-7', 'laptop-mia', 'atm-north'])
   })
 
+  it('leave this node in the list though it does not list itself, and never old', () => {
+    const peers = DEMO_STATUS.peers.slice(1)
+    act({ type: 'snapshot', status: { ...DEMO_STATUS, peers }, at: DEMO_NOW + 90_000 })
+    expect(names()[0]).toBe('cloud-peer')
+    const old = DEMO_STATUS.peers.map((peer) => ({ ...peer, lastSeen: 1 }))
+    act({ type: 'snapshot', status: { ...DEMO_STATUS, peers: old }, at: DEMO_NOW + 90_000 })
+    const seen = shownPeers(shownModel(state), state.ui).map(({ lastSeen }) => lastSeen)
+    expect(seen).toEqual([DEMO_NOW + 90_000, 1, 1, 1])
+  })
+
   it('move within the list only', () => {
     press('kkk')
     expect(state.ui.cursors.mesh).toBe(0)
