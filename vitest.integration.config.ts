@@ -1,16 +1,15 @@
-import { defineConfig, mergeConfig } from 'vitest/config'
-import base from './vitest.config.ts'
+import { defineConfig } from 'vitest/config'
 
-/** Real processes with real models for minutes: `npm run test:integration`. */
-export default mergeConfig(
-  { ...base, test: { ...base.test, include: [] } },
-  defineConfig({
-    test: {
-      include: ['test/integration/**/*.integration.ts'],
-      maxWorkers: 1,
-      fileParallelism: false,
-      testTimeout: 480_000,
-      hookTimeout: 60_000,
-    },
-  }),
-)
+/** Whole meshes of real processes: minutes, not seconds. `npm run test:integration`. */
+export default defineConfig({
+  ssr: { resolve: { conditions: ['cotune-source'], externalConditions: ['cotune-source'] } },
+  resolve: { conditions: ['cotune-source'] },
+  test: {
+    include: ['test/integration/**/*.integration.ts'],
+    setupFiles: ['test/setup.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+  },
+})
