@@ -8,6 +8,7 @@ import {
   JobQueue,
   type Logger,
   type Startable,
+  startAll,
   systemClock,
 } from '#base'
 import { controlSocketPath, createApiServer, type PeerEvent } from '#protocols/api'
@@ -15,7 +16,7 @@ import { loadIdentity, MeshNode } from '#protocols/mesh'
 import { BlobExchange } from '#protocols/transfer'
 import { createHandlers } from './api/handlers.ts'
 import { Scoring } from './api/scoring.ts'
-import { readStatus } from './api/status.ts'
+import { readHealth, readStatus } from './api/status.ts'
 import { CloudPeer } from './cloud-peer.ts'
 import type { CloudConfig } from './config.ts'
 import { loadTuner } from './load-tuner.ts'
@@ -88,11 +89,11 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
   const board = new PeerBoard({ store, mesh, events, clock })
   const view = new RoundView({
     store,
-    phaseOf: (peerId, round) => board.phaseOf(peerId, round),
+    isAtWork: (peerId) => board.isAtWork(peerId),
     isOnline: (peerId) => board.isOnline(peerId),
   })
   const alerts = new Alerts(events, clock)
-  const narrator = new Narrator({ events, view, alerts, clock, logger })
+  const narrator = new Narrator({ store, events, view, alerts, clock, logger })
 
   const vault = new UpdateVault({ store, keys, clock }, { maxUpdateBytes })
   const holders = (device: string) => [device, ...board.online().filter((id) => id !== device)]
@@ -147,13 +148,9 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
       { status, roundSettings: config.rounds, requestStop: init.requestStop ?? (() => undefined) },
     ),
     events,
-    health: () => ({ live: true, ready: peer.ready, checks: [] }),
+    health: () => readHealth(peer.ready, alerts.all()),
     onFailure: (route, error) => logger.warn({ route, err: error }, 'a request failed'),
   })
-  const atStart: Startable = {
-    start: async () => narrator.publicData(store.examples.count()),
-    stop: async () => undefined,
-  }
   // The local API first: its socket is also what keeps a second process from serving the same home.
   const peer: CloudPeer = new CloudPeer(identity.peerId, [
     closing(() => store.close()),
@@ -164,9 +161,8 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
     membership,
     wire,
     intake,
-    jobs,
-    runner,
-    atStart,
+    together(runner, jobs),
+    narrator,
   ])
   return peer
 }
@@ -174,6 +170,16 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
 /** What only has to be closed, in its turn. */
 function closing(close: () => void | Promise<void>): Startable {
   return { start: async () => undefined, stop: async () => close() }
+}
+
+/** Stopped at the same time: a runner waits for its job to end, and a queue tells jobs to end. */
+function together(...services: readonly Startable[]): Startable {
+  return {
+    start: () => startAll(services),
+    stop: async () => {
+      await Promise.all(services.map((service) => service.stop()))
+    },
+  }
 }
 
 /** Adapters of one base are noise to another. */

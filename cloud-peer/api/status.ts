@@ -1,5 +1,5 @@
 import { type EventLog, packageVersion } from '#base'
-import type { ModelInfo, PeerEvent, Status } from '#protocols/api'
+import type { Alert, Health, ModelInfo, PeerEvent, Status } from '#protocols/api'
 import type { MeshNode } from '#protocols/mesh'
 import type { Alerts } from '../status/alerts.ts'
 import type { PeerBoard } from '../status/peer-board.ts'
@@ -49,4 +49,14 @@ export function readStatus(components: StatusComponents, init: StatusInit): Stat
     bytesDown: traffic.down,
     ready: init.ready,
   }
+}
+
+/** Live while it answers at all; ready once all has started and nothing is in the way of rounds. */
+export function readHealth(started: boolean, alerts: readonly Alert[]): Health {
+  const failed = alerts.filter(({ severity }) => severity === 'error')
+  const checks = [
+    { name: 'started', ok: started, text: started ? '' : 'models and mesh are still coming up' },
+    ...failed.map(({ code, text, hint }) => ({ name: code, ok: false, text: `${text}; ${hint}` })),
+  ]
+  return { live: true, ready: checks.every(({ ok }) => ok), checks }
 }

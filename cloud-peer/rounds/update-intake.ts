@@ -34,7 +34,10 @@ export interface UpdateIntakeInit {
 }
 
 /** Updates that are fetched at a time: each is held in memory once, to be verified. */
-const AT_A_TIME = 2
+const AT_A_TIME = 4
+/** A device that sends slower than this has its turn again later, with what has arrived. */
+const TURN_MS = 15 * 60_000
+const IDLE_MS = 60_000
 
 /**
  * Fetches what devices offer, verifies it and counts it. An offer is a row before it is fetched, so a restart goes on with it; what
@@ -44,6 +47,10 @@ export class UpdateIntake implements Startable {
   readonly #components: UpdateIntakeComponents
   readonly #init: UpdateIntakeInit
   readonly #wake = new Wake()
+  /** By blob. */
+  readonly #underway = new Map<string, Promise<void>>()
+  /** Blobs that could not be had, and when to ask again. */
+  readonly #retryAt = new Map<string, number>()
   #stopping = new AbortController()
   #loop: Promise<void> = Promise.resolve()
 
@@ -62,8 +69,9 @@ export class UpdateIntake implements Startable {
     await this.#loop
   }
 
-  /** Offers may have come, or holders. */
+  /** Holders may have come: what could not be had is asked for again at once. */
   nudge(): void {
+    this.#retryAt.clear()
     this.#wake.ring()
   }
 
@@ -81,9 +89,10 @@ export class UpdateIntake implements Startable {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const pending = this.#pending()
-      const rest = await this.#takeAll(pending, signal)
-      await this.#wake.wait(rest > 0 ? (this.#init.retryMs ?? 3_000) : 60_000, signal)
+      for (const offer of pending) if (this.#isDue(offer)) this.#begin(offer, signal)
+      await this.#wake.wait(pending.length > 0 ? this.#retryMs : IDLE_MS, signal)
     }
+    await Promise.all(this.#underway.values())
   }
 
   #pending(): readonly Contribution[] {
@@ -92,16 +101,24 @@ export class UpdateIntake implements Startable {
     return open?.phase === 'collecting' ? contributions.pending(open.round) : []
   }
 
-  /** @returns how many could not be settled yet */
-  async #takeAll(pending: readonly Contribution[], signal: AbortSignal): Promise<number> {
-    const queue = [...pending]
-    let unsettled = 0
-    const worker = async () => {
-      for (let next = queue.shift(); next && !signal.aborted; next = queue.shift())
-        if (!(await this.#take(next, signal))) unsettled++
-    }
-    await Promise.all(Array.from({ length: AT_A_TIME }, worker))
-    return unsettled
+  #isDue({ blob }: Contribution): boolean {
+    if (this.#underway.size >= AT_A_TIME || this.#underway.has(blob)) return false
+    return (this.#retryAt.get(blob) ?? 0) <= this.#components.clock.now()
+  }
+
+  #begin(offer: Contribution, stopping: AbortSignal): void {
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(TURN_MS)])
+    const turn = this.#take(offer, signal).then((isSettled) => {
+      this.#underway.delete(offer.blob)
+      if (isSettled) this.#retryAt.delete(offer.blob)
+      else this.#retryAt.set(offer.blob, this.#components.clock.now() + this.#retryMs)
+      if (isSettled) this.#wake.ring()
+    })
+    this.#underway.set(offer.blob, turn)
+  }
+
+  get #retryMs(): number {
+    return this.#init.retryMs ?? 3_000
   }
 
   /** Whether the fate of the offer is settled. Never throws: whatever it is, other offers go on. */

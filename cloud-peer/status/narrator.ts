@@ -1,11 +1,20 @@
-import { type Clock, type EventLog, errorMessage, isCotuneError, type Logger } from '#base'
+import {
+  type Clock,
+  type EventLog,
+  errorMessage,
+  isCotuneError,
+  type Logger,
+  type Startable,
+} from '#base'
 import type { PeerEvent } from '#protocols/api'
+import type { CloudStore } from '../store/cloud-store.ts'
 import type { RoundRow } from '../store/rounds.ts'
 import type { Progress } from '../tuner.ts'
 import type { Alerts } from './alerts.ts'
 import type { RoundView } from './round-view.ts'
 
 export interface NarratorComponents {
+  readonly store: CloudStore
   readonly events: EventLog<PeerEvent>
   readonly view: RoundView
   readonly alerts: Alerts
@@ -17,12 +26,27 @@ export interface NarratorComponents {
 const PROGRESS_EVERY_MS = 250
 
 /** Says in events what happens to rounds and models. */
-export class Narrator {
+export class Narrator implements Startable {
   readonly #components: NarratorComponents
   #saidProgressAt = 0
 
   constructor(components: NarratorComponents) {
     this.#components = components
+  }
+
+  /** Says again what readers who come after a restart would miss. */
+  async start(): Promise<void> {
+    const { store, events } = this.#components
+    for (const { model, label, round, ...row } of store.scores.all()) {
+      const { em, rougeL, examples, perplexityPerByte } = row
+      const scores = { em, rougeL, examples, perplexityPerByte }
+      events.emit({ type: 'scores', model, label, round, scores })
+    }
+    this.publicData(store.examples.count())
+  }
+
+  async stop(): Promise<void> {
+    // Nothing runs here.
   }
 
   round(row: RoundRow): void {

@@ -1,18 +1,8 @@
 import type { Clock, EventLog } from '#base'
-import type { DevicePhase, PeerEvent, PeerInfo, PeerState } from '#protocols/api'
+import type { PeerEvent, PeerInfo, PeerState } from '#protocols/api'
 import type { MeshNode } from '#protocols/mesh'
 import type { CloudStore } from '../store/cloud-store.ts'
 import type { Member } from '../store/members.ts'
-
-/** What a device says of its work: numbers of its progress, nothing of its data. */
-export interface DeviceProgress {
-  readonly peerId: string
-  readonly round: number
-  readonly phase: DevicePhase
-  readonly step: number
-  readonly steps: number
-  readonly loss: number
-}
 
 export interface PeerBoardComponents {
   readonly store: CloudStore
@@ -21,21 +11,12 @@ export interface PeerBoardComponents {
   readonly clock: Clock
 }
 
-/** A device that says nothing for so long is no longer shown as at work. */
-const QUIET_MS = 20_000
-
 /** The devices of the mesh as screens show them: who is there, what each is doing, and why one is not well. */
 export class PeerBoard {
   readonly #components: PeerBoardComponents
-  readonly #progress = new Map<string, DeviceProgress & { readonly at: number }>()
 
   constructor(components: PeerBoardComponents) {
     this.#components = components
-  }
-
-  note(progress: DeviceProgress): void {
-    this.#progress.set(progress.peerId, { ...progress, at: this.#components.clock.now() })
-    this.changed(progress.peerId)
   }
 
   /** Tells screens of a member again. */
@@ -61,17 +42,18 @@ export class PeerBoard {
       .filter((peerId) => linked.has(peerId))
   }
 
-  /** What a device last said it does in a round. */
-  phaseOf(peerId: string, round: number): DevicePhase | undefined {
-    const progress = this.#progress.get(peerId)
-    return progress?.round === round ? progress.phase : undefined
+  /** Whether a device is there and owes the open round its update: then it tunes, as far as can be told from here. */
+  isAtWork(peerId: string): boolean {
+    const { rounds, contributions } = this.#components.store
+    const open = rounds.unfinished()
+    if (open?.phase !== 'collecting' || !this.isOnline(peerId)) return false
+    return contributions.get(open.round, peerId) === undefined
   }
 
   #describe(member: Member): PeerInfo {
-    const { mesh } = this.#components
+    const { mesh, store } = this.#components
     const { peerId, name } = member
     const link = mesh.links().find((each) => each.peerId === peerId)
-    const progress = this.#progress.get(peerId)
     const traffic = mesh.traffic().peers[peerId]
     return {
       id: peerId,
@@ -80,9 +62,10 @@ export class PeerBoard {
       ...this.#state(member, link !== undefined),
       connected: link !== undefined,
       rttMs: link?.rttMs ?? null,
-      round: progress?.round ?? null,
-      step: progress?.step ?? null,
-      loss: progress?.loss ?? null,
+      round: store.rounds.unfinished()?.round ?? null,
+      // Known to the device alone.
+      step: null,
+      loss: null,
       bytesUp: traffic?.down ?? 0,
       bytesDown: traffic?.up ?? 0,
       lastSeen: link ? this.#components.clock.now() : member.lastSeen,
@@ -101,12 +84,6 @@ export class PeerBoard {
     if (contribution?.state === 'refused')
       return { state: 'waiting', reason: `its update was refused: ${contribution.reason}` }
     if (contribution) return { state: 'waiting', reason: '' }
-    return { state: this.#isAtWork(member.peerId) ? 'training' : 'idle', reason: '' }
-  }
-
-  #isAtWork(peerId: string): boolean {
-    const progress = this.#progress.get(peerId)
-    const working = progress?.phase === 'dst' || progress?.phase === 'saml'
-    return working && this.#components.clock.now() - progress.at < QUIET_MS
+    return { state: this.isAtWork(member.peerId) ? 'training' : 'idle', reason: '' }
   }
 }

@@ -15,8 +15,8 @@ const HISTORY = 100
 
 export interface RoundViewComponents {
   readonly store: CloudStore
-  /** What a device says it is doing in a round; undefined when it has not said. */
-  readonly phaseOf: (peerId: string, round: number) => DevicePhase | undefined
+  /** Whether a device tunes for the open round. */
+  readonly isAtWork: (peerId: string) => boolean
   readonly isOnline: (peerId: string) => boolean
 }
 
@@ -60,16 +60,22 @@ export class RoundView {
   }
 
   #participants(round: number): readonly RoundParticipant[] {
-    const { store, phaseOf } = this.#components
+    const { store } = this.#components
     const contributions = new Map(store.contributions.of(round).map((row) => [row.device, row]))
     return store.members
       .all()
       .filter(({ peerId, revokedAt }) => revokedAt === null || contributions.has(peerId))
       .map(({ peerId, name }) => {
         const contribution = contributions.get(peerId)
-        const phase = contribution ? PHASE_OF[contribution.state] : phaseOf(peerId, round)
-        return { id: peerId, name, phase: phase ?? 'idle', ...amounts(contribution) }
+        const phase = contribution ? PHASE_OF[contribution.state] : this.#unheardOf(peerId, round)
+        return { id: peerId, name, phase, ...amounts(contribution) }
       })
+  }
+
+  /** A round begins with domain tuning; which step it has come to only the device knows. */
+  #unheardOf(peerId: string, round: number): DevicePhase {
+    const { store, isAtWork } = this.#components
+    return store.rounds.unfinished()?.round === round && isAtWork(peerId) ? 'dst' : 'idle'
   }
 
   #nobodyIsThere(): boolean {
