@@ -2,12 +2,13 @@ import { CotuneError, errorMessage, isCotuneError } from '#base'
 
 export interface Bench {
   /** Runs the bench; with `json` it prints one JSON object to stdout, else lines for people. */
-  run(options: { readonly json: boolean }): Promise<void>
+  run(options: { readonly json: boolean; readonly args: readonly string[] }): Promise<void>
 }
 
 /** `npm run bench -- NAME [--json]`. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   step: async () => (await import('./step.ts')).stepBench,
+  study: async () => (await import('./study.ts')).studyBench,
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -20,7 +21,7 @@ async function main(args: readonly string[]): Promise<void> {
     })
   }
   const bench = await load()
-  await bench.run({ json: args.includes('--json') })
+  await bench.run({ json: args.includes('--json'), args: args.slice(1) })
 }
 
 try {
