@@ -1,5 +1,6 @@
 export * from './builders.ts'
 export { createExecutor } from './create-executor.ts'
+export { createProgram } from './create-program.ts'
 export type {
   CompileInit,
   Executor,
@@ -17,7 +18,7 @@ export {
   type OptimiserStep,
 } from './optimiser.ts'
 export { printProgram } from './print.ts'
-export { createProgram, type Program, type ProgramInit } from './program.ts'
+export type { Program, ProgramInit } from './program.ts'
 export {
   type DType,
   type Shape,

@@ -1,6 +1,4 @@
-import { CotuneError } from '#base'
-import { describeNode, type Node, type NodeOf, reachable } from './node.ts'
-import { verify } from './verify.ts'
+import type { Node, NodeOf } from './node.ts'
 
 export interface ProgramInit {
   readonly outputs: Readonly<Record<string, Node>>
@@ -17,47 +15,4 @@ export interface Program {
   readonly inputs: ReadonlyMap<string, NodeOf<'input'>>
   readonly weights: ReadonlyMap<string, NodeOf<'weight'>>
   readonly variables: ReadonlyMap<string, NodeOf<'variable'>>
-}
-
-/**
- * Prunes and verifies a graph.
- *
- * @throws ENGINE_PROGRAM_INVALID for two leaves of one name, an update of no variable or of another shape.
- */
-export function createProgram(init: ProgramInit): Program {
-  const outputs = new Map(Object.entries(init.outputs))
-  const updates = new Map(Object.entries(init.updates ?? {}))
-  const nodes = reachable([...outputs.values(), ...updates.values()])
-  const program = {
-    outputs,
-    updates,
-    nodes,
-    inputs: leaves(nodes, 'input'),
-    weights: leaves(nodes, 'weight'),
-    variables: leaves(nodes, 'variable'),
-  }
-  verify(program)
-  return program
-}
-
-function leaves<K extends 'input' | 'weight' | 'variable'>(
-  nodes: readonly Node[],
-  operator: K,
-): ReadonlyMap<string, NodeOf<K>> {
-  const byName = new Map<string, NodeOf<K>>()
-  for (const node of nodes) {
-    if (node.operator !== operator) continue
-    const leaf = node as unknown as NodeOf<K>
-    const { name } = leaf.parameters
-    const other = byName.get(name)
-    if (other) {
-      throw new CotuneError(
-        'ENGINE_PROGRAM_INVALID',
-        `two leaves are called "${name}": ${describeNode(other as unknown as Node)} and ${describeNode(node)}`,
-        { hint: 'Build a leaf once and share the node.' },
-      )
-    }
-    byName.set(name, leaf)
-  }
-  return byName
 }

@@ -39,6 +39,8 @@ async function load(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
+      // A planned block comes on top of what the first run has taken: two fifths of a training step's memory.
+      enableMemPattern: false,
       logSeverityLevel: 3,
       extra: {
         session: {
