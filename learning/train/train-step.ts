@@ -1,7 +1,6 @@
 import {
   adamW,
   add,
-  clipByGlobalNorm,
   createProgram,
   type Executor,
   gradients,
@@ -115,16 +114,14 @@ export class TrainStep {
     }
     outputs.loss = loss
 
-    const clipped = clipByGlobalNorm(
-      gradients(loss, [...trained.values()]),
-      init.maxGradientNorm ?? 1,
-    )
-    outputs.gradientNorm = clipped.norm
-    const { updates, state } = adamW([...trained.values()], clipped.gradients, {
+    const parameters = [...trained.values()]
+    const { updates, state, norm } = adamW(parameters, gradients(loss, parameters), {
       learningRate: input('learningRate', []),
       beta2: 0.99,
       weightDecay: init.weightDecay ?? 0,
+      clipNorm: init.maxGradientNorm ?? 1,
     })
+    outputs.gradientNorm = norm
     const program = createProgram({ outputs, updates })
     const session = await executor.compile(program, { weights: trainee.weights })
     const step = new TrainStep(session, shape, [...trained.keys()], state)
