@@ -3,7 +3,7 @@ import { createGenerator, type EvaluateInit } from './evaluate-model.ts'
 
 /** One greedy answer, streamed if asked for. */
 export async function answerPrompt(
-  init: Pick<EvaluateInit, 'model' | 'tuned' | 'executor' | 'signal'> & {
+  init: Pick<EvaluateInit, 'model' | 'tuned' | 'executor' | 'length' | 'signal'> & {
     readonly prompt: { readonly instruction: string; readonly input: string }
     readonly onToken?: (text: string) => void
   },

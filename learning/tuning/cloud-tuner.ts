@@ -172,7 +172,8 @@ export class CloudTuner {
       readonly signal?: AbortSignal
     },
   ): Promise<Scores> {
-    return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor })
+    const { length } = this.settings
+    return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor, length })
   }
 
   /** Answers one prompt, greedily. */
@@ -184,7 +185,8 @@ export class CloudTuner {
       readonly signal?: AbortSignal
     },
   ): Promise<string> {
-    return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor })
+    const { length } = this.settings
+    return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor, length })
   }
 
   /** Nothing is held between calls; here so that a tuner may hold something one day. */

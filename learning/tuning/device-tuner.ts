@@ -173,7 +173,8 @@ export class DeviceTuner {
       readonly model: 'slm' | 'dpm'
     },
   ): Promise<Scores> {
-    return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor })
+    const { length } = this.settings
+    return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor, length })
   }
 
   /** Answers one prompt, greedily, with what the device has learnt. */
@@ -184,7 +185,8 @@ export class DeviceTuner {
       readonly onToken?: (text: string) => void
     },
   ): Promise<string> {
-    return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor })
+    const { length } = this.settings
+    return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor, length })
   }
 
   /** Nothing is held between calls; here for callers that treat all tuners alike. */

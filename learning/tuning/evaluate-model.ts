@@ -94,8 +94,9 @@ const DEFAULT_LENGTH = 128
 
 async function perplexityPerByte(init: EvaluateInit): Promise<number> {
   const { model, tuned = {}, examples, executor, signal } = init
-  const length = init.length ?? DEFAULT_LENGTH
-  const shape = { ...batchShape({ batch: 8, length }) }
+  const { contextLength } = model.checkpoint.model.config
+  const length = Math.min(init.length ?? DEFAULT_LENGTH, contextLength)
+  const shape = batchShape({ batch: 8, length })
   const encoded = examples.map((example) =>
     encodeExample(model.tokenizer, example, { maxLength: length + 1 }),
   )

@@ -18,23 +18,30 @@ export function sameTokenizerTargets(
   const entries = said.topTokens.length
   const topK = entries / rows
   const flatIndex = new Int32Array(size)
+  const weight = new Float32Array(size)
   const slot = new Int32Array(size)
+  const teacher = new Float32Array(entries)
   const tail = new Float32Array(rows)
   for (let row = 0; row < rows; row++) {
     let rest = 1
     for (let k = 0; k < topK; k++) {
       const entry = row * topK + k
-      flatIndex[entry] = row * width + said.topTokens[entry]!
+      const token = said.topTokens[entry]!
+      // Heads are padded to different widths: what lies beyond the student's own is in the tail.
+      if (token >= width) continue
+      flatIndex[entry] = row * width + token
+      weight[entry] = 1
       slot[entry] = entry
+      teacher[entry] = said.topProbabilities[entry]!
       rest -= said.topProbabilities[entry]!
     }
     tail[row] = Math.max(0, rest)
   }
   return {
     flatIndex,
-    weight: new Float32Array(size).fill(1, 0, entries),
+    weight,
     slot,
-    teacher: said.topProbabilities,
+    teacher,
     tail,
     rowWeight: batch.rowWeight.map((weight) => (weight > 0 ? 1 : 0)),
     dropped: 0,

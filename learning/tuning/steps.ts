@@ -17,7 +17,7 @@ export function batchShape(settings: Pick<TuningSettings, 'batch' | 'length'>): 
   return {
     batch,
     length,
-    rows: Math.max(length, (batch * length) / 2),
+    rows: Math.max(length, Math.ceil((batch * length) / 2)),
     examples: Math.ceil((batch * length) / 12),
   }
 }
