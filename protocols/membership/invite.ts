@@ -16,7 +16,10 @@ import { InviteSchema } from './membership_pb.ts'
 export interface Invite {
   readonly runId: string
   readonly cloudPeerId: string
-  /** Multiaddrs of the cloud peer, each with /p2p/ and its peer id: the handshake checks who answers. */
+  /**
+   * Multiaddrs of the cloud peer, each with /p2p/ and its peer id: the handshake checks who
+   * answers.
+   */
   readonly addresses: readonly string[]
   /** 32 bytes, good for one device. */
   readonly secret: Uint8Array
@@ -50,8 +53,8 @@ const inviteCodec = messageCodec({
 })
 
 /**
- * A new invitation: the line to hand to the device's owner, and what the cloud peer keeps until it is used. Of many addresses the
- * first 16 are taken, those of this machine only (127.0.0.1) last.
+ * A new invitation: the line to hand to the device's owner, and what the cloud peer keeps until it
+ * is used. Of many addresses the first 16 are taken, those of this machine only (127.0.0.1) last.
  */
 export function createInvite(about: {
   readonly runId: string

@@ -82,8 +82,8 @@ export const joinAnswer = messageCodec({
 })
 
 /**
- * What shows that a device knows the secret, here and now: it is of no use to anybody else who learns it, to another cloud peer,
- * or a second time. The secret itself never travels.
+ * What shows that a device knows the secret, here and now: it is of no use to anybody else who
+ * learns it, to another cloud peer, or a second time. The secret itself never travels.
  */
 export function joinMac(
   secret: Uint8Array,

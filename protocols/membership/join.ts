@@ -29,8 +29,8 @@ export interface IssuedInvite {
 export interface InviteStore {
   find(inviteId: string): IssuedInvite | undefined | Promise<IssuedInvite | undefined>
   /**
-   * Marks the invitation as used by `member.peerId` and stores the member with its signed record, in one transaction.
-   * False when another device has used it; the same device may repeat itself.
+   * Marks the invitation as used by `member.peerId` and stores the member with its signed record,
+   * in one transaction. False when another device has used it; the same device may repeat itself.
    */
   use(inviteId: string, member: Membership, record: Uint8Array): boolean | Promise<boolean>
 }
@@ -114,9 +114,11 @@ export class JoinServer {
 }
 
 /**
- * The device's side of joining: connects to the cloud peer of the invitation, proves the secret and checks the record.
+ * The device's side of joining: connects to the cloud peer of the invitation, proves the secret and
+ * checks the record.
  * @returns the membership and its signed bytes, to be kept
- * @throws JOIN_REFUSED with the cloud peer's reason in `data.refusal`, MESH_UNREACHABLE, MEMBERSHIP_INVALID, PROTOCOL_*
+ * @throws JOIN_REFUSED with the cloud peer's reason in `data.refusal`, MESH_UNREACHABLE,
+ * MEMBERSHIP_INVALID, PROTOCOL_*
  */
 export async function joinRun(
   mesh: Pick<MeshNode, 'peerId' | 'connect' | 'open'>,

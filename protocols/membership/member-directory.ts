@@ -9,8 +9,8 @@ export interface MemberEntry {
 }
 
 /**
- * Who belongs to a run, as this peer knows it: only what the cloud peer has signed counts. In memory; the peer that owns it
- * stores the records and adds them again at its start.
+ * Who belongs to a run, as this peer knows it: only what the cloud peer has signed counts. In
+ * memory; the peer that owns it stores the records and adds them again at its start.
  */
 export class MemberDirectory {
   readonly runId: string
@@ -48,7 +48,10 @@ export class MemberDirectory {
     return membership
   }
 
-  /** Takes a list of revocations, unless it is older than the one held. @throws MEMBERSHIP_INVALID, PROTOCOL_* */
+  /**
+   * Takes a list of revocations, unless it is older than the one held.
+   * @throws MEMBERSHIP_INVALID, PROTOCOL_*
+   */
   revoke(record: Uint8Array): void {
     const revocations = openRevocations(record, this.cloudPeerId, this.runId)
     if (this.#revocations && revocations.sequence <= this.#revocations.sequence) return

@@ -60,7 +60,8 @@ export async function serveMembers(
     const members = await Promise.all(
       directory.list().map(async ({ membership, record, addresses }) => {
         const seen = await mesh.addressesOf(membership.peerId)
-        // One address of many tells more than none, and keeps the answer of 1,000 members within its limit.
+        // One address of many tells more than none, and keeps the answer of 1,000 members within
+        // its limit.
         return { membership: record, addresses: (seen.length > 0 ? seen : addresses).slice(0, 4) }
       }),
     )
@@ -69,7 +70,8 @@ export async function serveMembers(
 }
 
 /**
- * Brings `directory` up to date by asking `peerId`. A record that is not the cloud peer's is skipped.
+ * Brings `directory` up to date by asking `peerId`. A record that is not the cloud peer's is
+ * skipped.
  * @throws MESH_UNREACHABLE, PROTOCOL_*
  */
 export async function fetchMembers(

@@ -29,7 +29,9 @@ export interface Membership {
   readonly issuedAt: number
   /** The cloud peer's X25519 key at the time, 32 bytes; each round names the one to use. */
   readonly sealingKey: Uint8Array
-  /** SHA-256 of the proxy model's base weights, hexadecimal: a device checks that it has the same. */
+  /**
+   * SHA-256 of the proxy model's base weights, hexadecimal: a device checks that it has the same.
+   */
   readonly dpmDigest: string
 }
 
@@ -77,7 +79,10 @@ export function signMembership(cloud: Signer, membership: Membership): Uint8Arra
   return signBody(cloud, 'membership', membershipCodec.encode(membership))
 }
 
-/** @throws MEMBERSHIP_INVALID when another than `cloudPeerId` signed it or it is another run's, and PROTOCOL_* */
+/**
+ * @throws MEMBERSHIP_INVALID when another than `cloudPeerId` signed it or it is another run's, and
+ * PROTOCOL_*
+ */
 export function openMembership(bytes: Uint8Array, cloudPeerId: string, runId: string): Membership {
   const { signer, body } = openSigned('membership', bytes)
   const membership = membershipCodec.decode(body)

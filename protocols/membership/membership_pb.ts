@@ -118,7 +118,8 @@ export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
   messageDesc(file_protocols_membership_membership, 1);
 
 /**
- * Device to cloud: who knocks, with which invitation. SHA-256("cotune:invite:1\0" | secret) names it.
+ * Device to cloud: who knocks, with which invitation. SHA-256("cotune:invite:1\0" | secret) names
+ * it.
  *
  * @generated from message cotune.membership.JoinRequest
  */

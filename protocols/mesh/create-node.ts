@@ -29,7 +29,8 @@ export interface NodeSettings {
 const MEBIBYTE = 1024 * 1024
 
 /**
- * libp2p, with those defaults changed that lose fleets in ordinary conditions. Each was seen to fail before it was changed.
+ * libp2p, with those defaults changed that lose fleets in ordinary conditions. Each was seen to
+ * fail before it was changed.
  */
 export function createNode(settings: NodeSettings): Promise<Libp2p<MeshServices>> {
   return createLibp2p<MeshServices>({
@@ -41,8 +42,8 @@ export function createNode(settings: NodeSettings): Promise<Libp2p<MeshServices>
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      // A paused stream must be able to hold what its window lets the peer send: with the defaults (window up to 16 MiB,
-      // buffer 4 MiB) back-pressure itself resets the stream.
+      // A paused stream must be able to hold what its window lets the peer send: with the defaults
+      // (window up to 16 MiB, buffer 4 MiB) back-pressure itself resets the stream.
       yamux({
         streamOptions: {
           maxStreamWindowSize: 4 * MEBIBYTE,
@@ -50,8 +51,8 @@ export function createNode(settings: NodeSettings): Promise<Libp2p<MeshServices>
         },
       }),
     ],
-    // Pings that wait behind bulk bytes on a slow uplink time out, and the monitor then aborts the whole connection:
-    // 3 MB over 1 Mbit/s never arrived. Liveness is ours: no byte for a minute.
+    // Pings that wait behind bulk bytes on a slow uplink time out, and the monitor then aborts the
+    // whole connection: 3 MB over 1 Mbit/s never arrived. Liveness is ours: no byte for a minute.
     connectionMonitor: { enabled: false },
     connectionManager: {
       // 300 by default, fewer than a cloud peer's devices.
@@ -87,20 +88,24 @@ function gossipSettings(settings: NodeSettings) {
     ignoreDuplicatePublishError: true,
     // Addresses come from the cloud peer's list of members, never from gossip.
     doPX: false,
-    // One id a content: a message repeated by its author does not travel again while it is remembered.
+    // One id a content: a message repeated by its author does not travel again while it is
+    // remembered.
     msgIdFn: (message: { readonly topic: string; readonly data: Uint8Array }) =>
       sha256(message.topic, '\0', message.data),
-    // A message over the receiver's limit ends gossip between two peers for good while their connection stays open.
-    // Ours are at most 4 KiB (checked before publishing), so nothing near the limit is ever sent.
+    // A message over the receiver's limit ends gossip between two peers for good while their
+    // connection stays open. Ours are at most 4 KiB (checked before publishing), so nothing near
+    // the limit is ever sent.
     maxInboundDataLength: 64 * 1024,
     // Outbound gossip has neither back-pressure nor a cap of its own.
     maxOutboundBufferSize: MEBIBYTE,
     scoreParams: {
-      // By default more than ten peers behind one address (an office, a home) get nothing. Membership is signed instead.
+      // By default more than ten peers behind one address (an office, a home) get nothing.
+      // Membership is signed instead.
       IPColocationFactorWeight: 0,
-      // Strangers stand between two thresholds: nothing is sent to them (below -50), but that they subscribe is noted (above -80),
-      // since a device that joins on this connection says so only once, before. Their messages are refused by the validator,
-      // and one such message puts them below the graylist threshold, where all is dropped unread.
+      // Strangers stand between two thresholds: nothing is sent to them (below -50), but that they
+      // subscribe is noted (above -80), since a device that joins on this connection says so only
+      // once, before. Their messages are refused by the validator, and one such message puts them
+      // below the graylist threshold, where all is dropped unread.
       appSpecificScore: (peerId: string) => (settings.isMember(peerId) ? 0 : -60),
       appSpecificWeight: 1,
       topics: { [settings.topic]: topicScore },
@@ -108,7 +113,10 @@ function gossipSettings(settings: NodeSettings) {
   }
 }
 
-/** Announcements are few: who passes on none has done nothing wrong, so that no part of the score may need traffic. */
+/**
+ * Announcements are few: who passes on none has done nothing wrong, so that no part of the score
+ * may need traffic.
+ */
 const neutralTopicScore = {
   timeInMeshWeight: 0,
   timeInMeshQuantum: 1_000,

@@ -10,7 +10,10 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { CotuneError, concatBytes, EXIT, writeFileAtomic } from '#base'
 import type { Signer } from '#protocols/messages'
 
-/** A peer's lasting Ed25519 identity: its name in the mesh, the key of its noise handshakes and of its signatures. */
+/**
+ * A peer's lasting Ed25519 identity: its name in the mesh, the key of its noise handshakes and of
+ * its signatures.
+ */
 export interface Identity extends Signer {
   readonly privateKey: Ed25519PrivateKey
 }
@@ -25,7 +28,8 @@ export function createIdentity(): Identity {
 
 /**
  * The identity kept at `path`, made there (mode 0600) if the file does not exist.
- * @throws IDENTITY_EXPOSED when others could read or change the key, IDENTITY_UNREADABLE when it is no Ed25519 key
+ * @throws IDENTITY_EXPOSED when others could read or change the key, IDENTITY_UNREADABLE when it is
+ * no Ed25519 key
  */
 export async function loadIdentity(path: string): Promise<Identity> {
   let bytes: Uint8Array

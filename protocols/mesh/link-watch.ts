@@ -12,7 +12,10 @@ export interface LinkWatchInit {
   readonly onRtt: (peerId: string, rttMs: number) => void
 }
 
-/** Looks at every connection now and then: measures round trips, and ends those that are dead, deaf or a stranger's. */
+/**
+ * Looks at every connection now and then: measures round trips, and ends those that are dead, deaf
+ * or a stranger's.
+ */
 export class LinkWatch implements Startable {
   readonly #node: Libp2p<MeshServices>
   readonly #meter: TrafficMeter
@@ -80,7 +83,8 @@ export class LinkWatch implements Startable {
     if (!isMember(peerId)) {
       return Date.now() - connection.timeline.open > strangerStayMs ? 'a stranger' : undefined
     }
-    // A gossip stream may end while its connection stays; then nothing is ever heard again. A new connection heals it.
+    // A gossip stream may end while its connection stays; then nothing is ever heard again. A new
+    // connection heals it.
     if (this.#hears(peerId)) {
       this.#deaf.delete(peerId)
       return undefined

@@ -3,12 +3,13 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
-import { type Clock, CotuneError, isCotuneError, type Startable, systemClock } from '#base'
+import { type Clock, CotuneError, type Startable, systemClock } from '#base'
 import { type Framed, framed, LIMITS } from '#protocols/messages'
 import { createNode, type MeshServices } from './create-node.ts'
 import type { Identity } from './identity.ts'
 import { LinkWatch } from './link-watch.ts'
 import { RateLimit } from './rate-limit.ts'
+import { refusal, StreamGate } from './stream-gate.ts'
 import { Supervisor } from './supervisor.ts'
 import { type Traffic, TrafficMeter } from './traffic.ts'
 import type {
@@ -35,8 +36,8 @@ export function announcementTopic(runId: string): string {
 }
 
 /**
- * A peer of the mesh: encrypted streams to members, gossip on the run's topic, connections that come back.
- * Nothing that a peer sends throws out of it.
+ * A peer of the mesh: encrypted streams to members, gossip on the run's topic, connections that
+ * come back. Nothing that a peer sends throws out of it.
  */
 export class MeshNode implements Startable {
   readonly #identity: Identity
@@ -44,7 +45,7 @@ export class MeshNode implements Startable {
   readonly #init: MeshInit
   readonly #topic: string
   readonly #handlers: { readonly protocol: StreamProtocol; readonly handler: StreamHandler }[] = []
-  readonly #strangers: RateLimit
+  readonly #gate: StreamGate
   readonly #meter: TrafficMeter
   readonly #supervisor: Supervisor
   #stopping = new AbortController()
@@ -59,7 +60,11 @@ export class MeshNode implements Startable {
     this.#topic = announcementTopic(init.runId)
     const now = () => this.#clock.now()
     const perMinute = init.strangerStreamsPerMinute ?? 30
-    this.#strangers = new RateLimit({ perMinute, burst: perMinute, now })
+    this.#gate = new StreamGate({
+      isMember: init.isMember,
+      strangers: new RateLimit({ perMinute, burst: perMinute, now }),
+      onEvent: (event) => this.#emit(event),
+    })
     this.#meter = new TrafficMeter(
       (stream) => this.#connectionOf(stream)?.remotePeer.toString(),
       now,
@@ -280,46 +285,14 @@ export class MeshNode implements Startable {
     await this.#running().handle(
       protocol.id,
       (stream, connection) => {
-        // The stream's listeners must be in place before anything is awaited, else its first bytes are lost.
+        // The stream's listeners must be in place before anything is awaited, else its first bytes
+        // are lost.
         const frames = framed(stream, protocol)
-        void this.#serve(protocol, handler, frames, connection)
+        const { signal } = this.#stopping
+        void this.#gate.serve(protocol, handler, frames, connection, signal)
       },
       { maxInboundStreams: protocol.maxInboundStreams ?? 8, maxOutboundStreams: 64 },
     )
-  }
-
-  async #serve(
-    protocol: StreamProtocol,
-    handler: StreamHandler,
-    stream: Framed,
-    connection: Connection,
-  ): Promise<void> {
-    const peerId = connection.remotePeer.toString()
-    try {
-      this.#admit(protocol, peerId, connection)
-      await handler({ peerId, stream, signal: this.#stopping.signal })
-      await stream.close()
-    } catch (error) {
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
-      const code = isCotuneError(error) ? error.code : 'INTERNAL'
-      this.#emit({ type: 'refused', peerId, what: protocol.id, code })
-    }
-  }
-
-  #admit(protocol: StreamProtocol, peerId: string, connection: Connection): void {
-    if (this.#init.isMember(peerId)) return
-    if (protocol.access === 'members') {
-      throw new CotuneError('MESH_STRANGER', `${peerId} is not a member of the run.`, {
-        hint: 'Join first, with an invite of the cloud peer.',
-        data: { peerId, protocol: protocol.id },
-      })
-    }
-    const host = connection.remoteAddr.toString().split('/')[2] ?? ''
-    if (this.#strangers.take(host)) return
-    throw new CotuneError('MESH_BUSY', `Too many strangers from ${host}.`, {
-      hint: 'Wait a minute and try again.',
-      data: { peerId, protocol: protocol.id },
-    })
   }
 
   async #judge(source: PeerId, message: Uint8Array): Promise<TopicValidatorResult> {
@@ -330,8 +303,7 @@ export class MeshNode implements Startable {
     try {
       return VERDICTS[await this.#validator(message, from)]
     } catch (error) {
-      const code = isCotuneError(error) ? error.code : 'INTERNAL'
-      this.#emit({ type: 'refused', peerId: from, what: 'gossip', code })
+      this.#emit(refusal(from, 'gossip', error))
       return TopicValidatorResult.Reject
     }
   }
@@ -341,7 +313,12 @@ export class MeshNode implements Startable {
   }
 
   #emit(event: MeshEvent): void {
-    this.#init.onEvent?.(event)
+    try {
+      this.#init.onEvent?.(event)
+    } catch {
+      // Events come out of libp2p's own listeners, where a throw would end the process: a listener
+      // whose store is closed already, say, must not.
+    }
   }
 }
 
@@ -364,7 +341,7 @@ function unreachable(peerId: string, cause: unknown): CotuneError {
 
 function listenError(addresses: readonly string[], cause: unknown): CotuneError {
   return new CotuneError('MESH_LISTEN', `Cannot listen on ${addresses.join(', ')}.`, {
-    hint: 'The port is taken or the address is not this machine’s; choose another in the configuration.',
+    hint: 'The port is taken or the address is not of another machine; choose another in the configuration.',
     cause,
     data: { addresses },
   })

@@ -1,4 +1,6 @@
-/** A token bucket a key, for a bounded number of keys: the least recently used is forgotten first. */
+/**
+ * A token bucket a key, for a bounded number of keys: the least recently used is forgotten first.
+ */
 export class RateLimit {
   readonly #perMs: number
   readonly #burst: number

@@ -25,8 +25,8 @@ interface Kept {
 }
 
 /**
- * Keeps connections to chosen peers, for ever. libp2p's own keep-alive gives up after five attempts and then forgets that it should;
- * a device behind a link that is down for a minute would be lost.
+ * Keeps connections to chosen peers, for ever. libp2p's own keep-alive gives up after five attempts
+ * and then forgets that it should; a device behind a link that is down for a minute would be lost.
  */
 export class Supervisor implements Startable {
   readonly #components: SupervisorComponents

@@ -55,8 +55,8 @@ export class TrafficMeter {
   }
 
   /**
-   * Counts at `send` and at the dispatch of `message` events. Not by a listener of its own: libp2p hands buffered data to
-   * the first listener, and the real one, which comes later, would miss it.
+   * Counts at `send` and at the dispatch of `message` events. Not by a listener of its own: libp2p
+   * hands buffered data to the first listener, and the real one, which comes later, would miss it.
    */
   track(stream: Stream): void {
     const peerId = this.#peerOf(stream)

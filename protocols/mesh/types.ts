@@ -23,10 +23,16 @@ export interface StreamCall {
   readonly signal: AbortSignal
 }
 
-/** Answers one stream; it is closed afterwards. What it throws aborts the stream and is told as a `refused` event, no more. */
+/**
+ * Answers one stream; it is closed afterwards. What it throws aborts the stream and is told as a
+ * `refused` event, no more.
+ */
 export type StreamHandler = (call: StreamCall) => Promise<void>
 
-/** `reject` blames the peer that passed the message on, `ignore` does not; neither lets it travel further. */
+/**
+ * `reject` blames the peer that passed the message on, `ignore` does not; neither lets it travel
+ * further.
+ */
 export type Verdict = 'accept' | 'reject' | 'ignore'
 
 /** Judges a gossiped message, and takes it if good. What it throws counts as `reject`. */
@@ -48,6 +54,7 @@ export type MeshEvent =
       readonly peerId: string
       readonly what: string
       readonly code: string
+      readonly reason: string
     }
 
 /** A peer we are connected to. */

@@ -1,7 +1,9 @@
 import { CotuneError, fromHex, toHex } from '#base'
 import { LIMITS } from './limits.ts'
 
-/** The refusal of a single field: names the message and the field, never prints what the peer sent. */
+/**
+ * The refusal of a single field: names the message and the field, never prints what the peer sent.
+ */
 export function fieldError(field: string, expected: string): CotuneError {
   return new CotuneError('PROTOCOL_FIELD', `The field ${field} must be ${expected}.`, {
     hint: 'The peer runs another version or is faulty; update both sides.',
@@ -26,7 +28,10 @@ export function digestBytes(hex: string, field: string): Uint8Array {
   return fromHex(hex)
 }
 
-/** Printable text of 1 to `maxChars` characters: no control characters, which could forge lines in a terminal. */
+/**
+ * Printable text of 1 to `maxChars` characters: no control characters, which could forge lines in a
+ * terminal.
+ */
 export function shortText(text: string, maxChars: number, field: string): string {
   if (text.length === 0 || text.length > maxChars || /[\u0000-\u001f\u007f-\u009f]/.test(text)) {
     throw fieldError(field, `1 to ${maxChars} printable characters`)
@@ -34,7 +39,10 @@ export function shortText(text: string, maxChars: number, field: string): string
   return text
 }
 
-/** A run id: letters, digits, dot, dash and underscore, since it becomes part of topics and file names. */
+/**
+ * A run id: letters, digits, dot, dash and underscore, since it becomes part of topics and file
+ * names.
+ */
 export function runIdText(text: string, field = 'runId'): string {
   if (text.length > LIMITS.runIdChars || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text)) {
     throw fieldError(field, `1 to ${LIMITS.runIdChars} of letters, digits, dot, dash, underscore`)

@@ -13,14 +13,21 @@ export interface FramedInit {
   readonly highWaterBytes?: number
 }
 
-/** Length-prefixed frames over a libp2p stream: bounded in memory and time, in both directions. One reader at a time. */
+/**
+ * Length-prefixed frames over a libp2p stream: bounded in memory and time, in both directions. One
+ * reader at a time.
+ */
 export interface Framed {
   /**
    * The next frame, or undefined when the peer ended the stream between two frames.
-   * @throws PROTOCOL_OVERSIZE, PROTOCOL_MALFORMED, PROTOCOL_TRUNCATED, PROTOCOL_CLOSED, PROTOCOL_TIMEOUT
+   * @throws PROTOCOL_OVERSIZE, PROTOCOL_MALFORMED, PROTOCOL_TRUNCATED, PROTOCOL_CLOSED,
+   * PROTOCOL_TIMEOUT
    */
   read(signal?: AbortSignal): Promise<Uint8Array | undefined>
-  /** Sends a frame and waits until the transport can take more. @throws PROTOCOL_CLOSED, PROTOCOL_TIMEOUT */
+  /**
+   * Sends a frame and waits until the transport can take more.
+   * @throws PROTOCOL_CLOSED, PROTOCOL_TIMEOUT
+   */
   write(frame: Uint8Array, signal?: AbortSignal): Promise<void>
   /** Ends our side, waiting for what was written to leave. Never throws. */
   close(): Promise<void>
@@ -31,8 +38,9 @@ export interface Framed {
 const MAX_PREFIX_BYTES = 5
 
 /**
- * Frames `stream`. libp2p 3's own helpers do not fit untrusted bulk: `lpStream` and `for await` buffer without a bound,
- * `onDrain()` resolves at once from its second call on (@libp2p/utils 7.4.1), and no wait ends by itself.
+ * Frames `stream`. libp2p 3's own helpers do not fit untrusted bulk: `lpStream` and `for await`
+ * buffer without a bound, `onDrain()` resolves at once from its second call on (@libp2p/utils
+ * 7.4.1), and no wait ends by itself.
  */
 export function framed(stream: Stream, init: FramedInit): Framed {
   const { maxFrameBytes } = init
@@ -51,7 +59,8 @@ export function framed(stream: Stream, init: FramedInit): Framed {
   }
   stream.addEventListener('message', (event: StreamMessageEvent) => {
     unread.append(event.data)
-    // Not at once: resume() dispatches what is buffered and only then tells the peer to go on, which would undo a pause from in here.
+    // Not at once: resume() dispatches what is buffered and only then tells the peer to go on,
+    // which would undo a pause from in here.
     if (unread.byteLength > highWaterBytes) queueMicrotask(pauseIfFull)
     wake?.()
   })
@@ -64,7 +73,8 @@ export function framed(stream: Stream, init: FramedInit): Framed {
     failure ??= event.error
     wake?.()
   })
-  // What arrived before these listeners is dispatched in a microtask queued by the first of them: look for the end after it.
+  // What arrived before these listeners is dispatched in a microtask queued by the first of them:
+  // look for the end after it.
   queueMicrotask(() => {
     if (stream.remoteWriteStatus !== 'closed' && stream.status === 'open') return
     ended = true

@@ -1,6 +1,12 @@
-/** Hard limits of the wire, in one place; docs/protocol.md lists them. A message past one is refused, never trimmed. */
+/**
+ * Hard limits of the wire, in one place; docs/protocol.md lists them. A message past one is
+ * refused, never trimmed.
+ */
 export const LIMITS = {
-  /** A gossiped announcement. Larger gossip would be slow and, past libp2p's own limit, silently lost. */
+  /**
+   * A gossiped announcement. Larger gossip would be slow and, past libp2p's own limit, silently
+   * lost.
+   */
   announcementBytes: 4 * 1024,
   /** Invitations, memberships, requests and other control messages. */
   controlBytes: 16 * 1024,

@@ -14,7 +14,10 @@ export interface MessageCodec<T> {
   readonly maxBytes: number
   /** @throws PROTOCOL_FIELD, PROTOCOL_OVERSIZE: our own bug must not reach a peer either */
   encode(value: T): Uint8Array
-  /** @throws PROTOCOL_OVERSIZE, PROTOCOL_MALFORMED, PROTOCOL_VERSION, PROTOCOL_FIELD and nothing else */
+  /**
+   * @throws PROTOCOL_OVERSIZE, PROTOCOL_MALFORMED, PROTOCOL_VERSION, PROTOCOL_FIELD and nothing
+   * else
+   */
   decode(bytes: Uint8Array): T
 }
 
@@ -68,8 +71,8 @@ export function messageCodec<D extends DescMessage, T>(
       } catch (cause) {
         throw malformed(name, cause)
       }
-      // One value, one encoding: protobuf reads many spellings (other wire types, long varints, unknown fields), and
-      // whoever could respell a signed message could give it a second digest.
+      // One value, one encoding: protobuf reads many spellings (other wire types, long varints,
+      // unknown fields), and whoever could respell a signed message could give it a second digest.
       if (!equalBytes(toBinary(schema, message), bytes)) throw malformed(name)
       const found = (message as { version?: unknown }).version
       if (found !== version) {

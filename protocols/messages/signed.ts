@@ -41,7 +41,8 @@ export function signBody(signer: Signer, domain: SignatureDomain, body: Uint8Arr
 }
 
 /**
- * The body of a `Signed` envelope and who signed it. That the signer is who it should be is the caller's check.
+ * The body of a `Signed` envelope and who signed it. That the signer is who it should be is the
+ * caller's check.
  * @throws PROTOCOL_SIGNATURE and the codec's errors
  */
 export function openSigned(domain: SignatureDomain, bytes: Uint8Array): Opened {
@@ -59,7 +60,10 @@ export function openSigned(domain: SignatureDomain, bytes: Uint8Array): Opened {
   return { signer, body }
 }
 
-/** Whether `signature` over `bytes` is that of the Ed25519 key inside `peerId`. False for anything odd. */
+/**
+ * Whether `signature` over `bytes` is that of the Ed25519 key inside `peerId`. False for anything
+ * odd.
+ */
 export function verifySignature(peerId: string, bytes: Uint8Array, signature: Uint8Array): boolean {
   try {
     const id = peerIdFromString(peerId)

@@ -13,8 +13,8 @@ export const file_protocols_messages_signed: GenFile = /*@__PURE__*/
   fileDesc("Ch9wcm90b2NvbHMvbWVzc2FnZXMvc2lnbmVkLnByb3RvEg9jb3R1bmUubWVzc2FnZXMiSgoGU2lnbmVkEg8KB3ZlcnNpb24YASABKA0SDgoGc2lnbmVyGAIgASgJEgwKBGJvZHkYAyABKAwSEQoJc2lnbmF0dXJlGAQgASgMYgZwcm90bzM");
 
 /**
- * Bytes with an Ed25519 signature over `"cotune:" + domain + ":1\0" + body`. The body is signed as the bytes it travels in,
- * so that nobody has to encode a message twice the same way.
+ * Bytes with an Ed25519 signature over `"cotune:" + domain + ":1\0" + body`. The body is signed as
+ * the bytes it travels in, so that nobody has to encode a message twice the same way.
  *
  * @generated from message cotune.messages.Signed
  */

@@ -8,8 +8,9 @@ export interface WaitOptions {
 }
 
 /**
- * A wait that always ends: done, failed, timed out or aborted. `subscribe` returns how to unsubscribe.
- * A plain timer and not `AbortSignal.any`, whose composite signals Node 20 keeps alive for long.
+ * A wait that always ends: done, failed, timed out or aborted. `subscribe` returns how to
+ * unsubscribe. A plain timer and not `AbortSignal.any`, whose composite signals Node 20 keeps alive
+ * for long.
  * @throws PROTOCOL_TIMEOUT, or the signal's reason
  */
 export async function waitFor(

@@ -26,7 +26,8 @@ export function signAnnouncement(
 }
 
 /**
- * Reads an announcement and checks that its signer may say it: devices offer updates, everything else is the cloud peer's word.
+ * Reads an announcement and checks that its signer may say it: devices offer updates, everything
+ * else is the cloud peer's word.
  * @throws ANNOUNCEMENT_WRONG_RUN, ANNOUNCEMENT_UNAUTHORISED, PROTOCOL_*
  */
 export function openAnnouncement(bytes: Uint8Array, authority: Authority): Announcement {

@@ -12,11 +12,17 @@ export interface AnnouncementsComponents {
 }
 
 export interface AnnouncementsInit extends Authority {
-  /** Takes an announcement that is good; it may come again (by gossip and on asking), so taking one twice must be harmless. */
+  /**
+   * Takes an announcement that is good; it may come again (by gossip and on asking), so taking one
+   * twice must be harmless.
+   */
   readonly onAnnouncement: (announcement: Announcement) => void
 }
 
-/** A run's announcements: signs and gossips ours, lets others' through that are well-formed, signed, allowed, in time and new. */
+/**
+ * A run's announcements: signs and gossips ours, lets others' through that are well-formed, signed,
+ * allowed, in time and new.
+ */
 export class Announcements {
   readonly #components: AnnouncementsComponents
   readonly #init: AnnouncementsInit

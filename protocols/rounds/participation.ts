@@ -1,8 +1,9 @@
 import type { RoundClosed, RoundTerms, UpdateReceipt } from './types.ts'
 
 /**
- * A device's part in a round; one row of its store. `open`: to be tuned. `tuned`: the update is sealed and stored. `offered`: told to the
- * cloud peer, no receipt yet. `received`: counted. `closed`: over for this device, for better or worse.
+ * A device's part in a round; one row of its store. `open`: to be tuned. `tuned`: the update is
+ * sealed and stored. `offered`: told to the cloud peer, no receipt yet. `received`: counted.
+ * `closed`: over for this device, for better or worse.
  */
 export interface Participation {
   readonly phase: 'open' | 'tuned' | 'offered' | 'received' | 'closed'
@@ -21,8 +22,8 @@ export type ParticipationEvent =
   | { readonly type: 'closed'; readonly closed: RoundClosed }
 
 /**
- * The participation after `event`; `state` itself when nothing changes. A round of a higher number always replaces the one before,
- * since the device may have missed how that ended.
+ * The participation after `event`; `state` itself when nothing changes. A round of a higher number
+ * always replaces the one before, since the device may have missed how that ended.
  */
 export function reduceParticipation(
   state: Participation | undefined,

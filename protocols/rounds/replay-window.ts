@@ -1,8 +1,9 @@
 import type { Announcement } from './types.ts'
 
 /**
- * Lets each gossiped announcement through once. Gossip forgets after two minutes what it has seen; within the window this remembers,
- * and what is older than the window is not taken from gossip at all (late peers ask on /cotune/state/1).
+ * Lets each gossiped announcement through once. Gossip forgets after two minutes what it has seen;
+ * within the window this remembers, and what is older than the window is not taken from gossip at
+ * all (late peers ask on /cotune/state/1).
  */
 export class ReplayWindow {
   readonly #windowMs: number

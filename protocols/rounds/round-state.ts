@@ -24,7 +24,10 @@ interface Collected {
   readonly received: Readonly<Record<string, Received>>
 }
 
-/** A round at the cloud peer. Plain data: stored as it is, and what a restarted cloud peer goes on from. */
+/**
+ * A round at the cloud peer. Plain data: stored as it is, and what a restarted cloud peer goes on
+ * from.
+ */
 export type RoundState =
   | (Collected & {
       readonly phase: 'collecting'
@@ -65,8 +68,8 @@ export function openRound(terms: RoundTerms): RoundState {
 }
 
 /**
- * The round after `event`; `state` itself when the event changes nothing: late, repeated, or of another phase.
- * Pure, so that a restart which replays its events arrives at the same round.
+ * The round after `event`; `state` itself when the event changes nothing: late, repeated, or of
+ * another phase. Pure, so that a restart which replays its events arrives at the same round.
  */
 export function reduceRound(state: RoundState, event: RoundEvent): RoundState {
   const { terms, received } = state
@@ -100,7 +103,8 @@ function collect(state: Collecting, event: RoundEvent): RoundState {
   switch (event.type) {
     case 'offer': {
       const { senderId, offer } = event
-      // One update a device: once it has counted, further offers are answered by the receipt, not fetched.
+      // One update a device: once it has counted, further offers are answered by the receipt, not
+      // fetched.
       if (received[senderId] || offers[senderId]?.blobId === offer.blobId) return state
       if (refused[senderId]?.blobId === offer.blobId) return state
       return { ...state, offers: { ...offers, [senderId]: offer } }

@@ -12,7 +12,9 @@ import {
 } from '#protocols/messages'
 import { StateAnswerSchema, StateRequestSchema } from './rounds_pb.ts'
 
-/** What a peer that was away asks; also asked every few seconds, since gossip alone loses things. */
+/**
+ * What a peer that was away asks; also asked every few seconds, since gossip alone loses things.
+ */
 export const STATE_PROTOCOL: StreamProtocol = {
   id: '/cotune/state/1',
   access: 'members',
@@ -27,7 +29,10 @@ const MAX_ANNOUNCEMENTS = 8
 export interface RunState {
   /** Its clock, milliseconds since the epoch. */
   readonly now: number
-  /** Signed announcements: the open round, the latest version, the asker's receipt, how the last round ended. */
+  /**
+   * Signed announcements: the open round, the latest version, the asker's receipt, how the last
+   * round ended.
+   */
   readonly announcements: readonly Uint8Array[]
   /** Of its list of members; see `MemberDirectory.digest`. */
   readonly membersDigest: string
@@ -74,7 +79,10 @@ export interface StateServerInit {
   readonly stateFor: (peerId: string) => RunState | Promise<RunState>
   /** Takes the signed offer that came with a question. */
   readonly takeOffer: (offer: Uint8Array, peerId: string) => void | Promise<void>
-  /** Told what `takeOffer` throws. The question is answered all the same: a bad offer must not keep a device in the dark. */
+  /**
+   * Told what `takeOffer` throws. The question is answered all the same: a bad offer must not keep
+   * a device in the dark.
+   */
   readonly onRefused: (error: unknown, peerId: string) => void
 }
 
@@ -98,7 +106,8 @@ export async function serveState(
 }
 
 /**
- * Asks `peerId`, which should be the cloud peer, for what holds now, and repeats our offer if it has no receipt yet.
+ * Asks `peerId`, which should be the cloud peer, for what holds now, and repeats our offer if it
+ * has no receipt yet.
  * @throws MESH_UNREACHABLE, PROTOCOL_*
  */
 export async function fetchState(

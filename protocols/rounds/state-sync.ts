@@ -9,7 +9,10 @@ export interface StateSyncInit {
   readonly clock?: Clock
 }
 
-/** Anti-entropy: asks for the state on every `trigger` (a connection has come up) and every 15 seconds besides. */
+/**
+ * Anti-entropy: asks for the state on every `trigger` (a connection has come up) and every 15
+ * seconds besides.
+ */
 export class StateSync implements Startable {
   readonly #init: StateSyncInit
   readonly #clock: Clock

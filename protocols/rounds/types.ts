@@ -1,7 +1,10 @@
 /** How updates become one. */
 export type Strategy = 'exact' | 'fedavg'
 
-/** The terms of a round, by the cloud peer. Times in milliseconds since the epoch, digests in hexadecimal. */
+/**
+ * The terms of a round, by the cloud peer. Times in milliseconds since the epoch, digests in
+ * hexadecimal.
+ */
 export interface RoundTerms {
   readonly round: number
   /** Of how many rounds; 0 when the run has no planned end. */

@@ -22,10 +22,11 @@ export interface UpdatePolicy {
 const CLOCK_SKEW_MS = 600_000
 
 /**
- * Refuses an update that must not count, by its manifest alone: before any of it is fetched, and again before it is merged.
- * `lastCounter` is raised in the same transaction in which the update is accepted; then nothing counts twice.
- * @throws UPDATE_BAD_SIGNATURE, UPDATE_WRONG_KIND, UPDATE_WRONG_RUN, UPDATE_WRONG_ROUND, UPDATE_WRONG_BASE, UPDATE_TOO_LARGE,
- * UPDATE_EXPIRED, UPDATE_REPLAYED, SEAL_WRONG_RECIPIENT
+ * Refuses an update that must not count, by its manifest alone: before any of it is fetched, and
+ * again before it is merged. `lastCounter` is raised in the same transaction in which the update is
+ * accepted; then nothing counts twice.
+ * @throws UPDATE_BAD_SIGNATURE, UPDATE_WRONG_KIND, UPDATE_WRONG_RUN, UPDATE_WRONG_ROUND,
+ * UPDATE_WRONG_BASE, UPDATE_TOO_LARGE, UPDATE_EXPIRED, UPDATE_REPLAYED, SEAL_WRONG_RECIPIENT
  */
 export function checkUpdate(manifest: Manifest, policy: UpdatePolicy): void {
   const { blobId, senderId } = manifest

@@ -3,7 +3,10 @@ import { CipherSuite, HkdfSha256 } from '@hpke/core'
 import { DhkemX25519HkdfSha256 } from '@hpke/dhkem-x25519'
 import { utf8 } from '#base'
 
-/** DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20Poly1305: RFC 9180, the suite of its appendix A.2. */
+/**
+ * DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20Poly1305: RFC 9180, the suite of its appendix
+ * A.2.
+ */
 export function hpkeSuite(): CipherSuite {
   return new CipherSuite({
     // In TypeScript and not WebCrypto's, which Node 20 calls experimental.
@@ -23,7 +26,10 @@ export interface ContentKey {
 
 const EXPORT_CONTEXT = utf8('cotune:seal:content-key:1')
 
-/** A fresh content key that only the owner of `publicKey` can derive from `enc` (base mode, exported and never sent). */
+/**
+ * A fresh content key that only the owner of `publicKey` can derive from `enc` (base mode, exported
+ * and never sent).
+ */
 export async function encapsulate(
   publicKey: Uint8Array,
   info: Uint8Array,

@@ -26,13 +26,17 @@ export interface UpdateAbout {
   readonly baseDigest: string
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
-  /** Greater than that of every earlier update of this device, across restarts; the time of sealing in milliseconds will do. */
+  /**
+   * Greater than that of every earlier update of this device, across restarts; the time of sealing
+   * in milliseconds will do.
+   */
   readonly counter: number
 }
 
 /**
- * Seals `content` so that only the owner of `recipient` can read it, and signs its manifest: HPKE base mode (RFC 9180) gives
- * a content key, ChaCha20-Poly1305 in STREAM form encrypts chunk by chunk, Ed25519 says whose it is.
+ * Seals `content` so that only the owner of `recipient` can read it, and signs its manifest: HPKE
+ * base mode (RFC 9180) gives a content key, ChaCha20-Poly1305 in STREAM form encrypts chunk by
+ * chunk, Ed25519 says whose it is.
  * @throws UPDATE_TOO_LARGE
  */
 export async function sealUpdate(
@@ -63,8 +67,10 @@ export async function sealUpdate(
 }
 
 /**
- * The content of a sealed update, chunk by chunk from wherever they lie. The manifest must have passed `checkUpdate`.
- * @throws SEAL_WRONG_RECIPIENT, SEAL_TRUNCATED when a chunk is missing or short, SEAL_TAMPERED when one was changed
+ * The content of a sealed update, chunk by chunk from wherever they lie. The manifest must have
+ * passed `checkUpdate`.
+ * @throws SEAL_WRONG_RECIPIENT, SEAL_TRUNCATED when a chunk is missing or short, SEAL_TAMPERED when
+ * one was changed
  */
 export async function openUpdate(
   keys: readonly SealingKey[],

@@ -9,7 +9,10 @@ const TAG_BYTES = 16
 /** Plaintext in a full chunk: chunk and tag fill exactly one chunk of the wire. */
 export const PLAIN_CHUNK_BYTES = LIMITS.chunkBytes - TAG_BYTES
 
-/** Number of chunks for `contentBytes`; nothing at all still takes one, which says that it is the last. */
+/**
+ * Number of chunks for `contentBytes`; nothing at all still takes one, which says that it is the
+ * last.
+ */
 export function sealedChunks(contentBytes: number): number {
   return Math.max(1, Math.ceil(contentBytes / PLAIN_CHUNK_BYTES))
 }
@@ -20,8 +23,8 @@ export function sealedBytes(contentBytes: number): number {
 }
 
 /**
- * STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015): chunk i under the nonce prefix | i | last, so that chunks cannot be
- * reordered, dropped or cut off at the end unseen.
+ * STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015): chunk i under the nonce prefix | i | last, so
+ * that chunks cannot be reordered, dropped or cut off at the end unseen.
  */
 export function sealChunk(
   { key, noncePrefix }: ContentKey,

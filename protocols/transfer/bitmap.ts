@@ -3,7 +3,10 @@ export class Bitmap {
   readonly length: number
   readonly bytes: Uint8Array
 
-  /** @param bytes taken over if it has the right length, else ignored: an unreadable bitmap is an empty one */
+  /**
+   * @param bytes taken over if it has the right length, else ignored: an unreadable bitmap is an
+   * empty one
+   */
   constructor(length: number, bytes?: Uint8Array) {
     this.length = length
     const size = Math.ceil(length / 8)

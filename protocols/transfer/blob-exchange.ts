@@ -17,7 +17,10 @@ export interface BlobExchangeComponents {
 export interface BlobExchangeInit {
   /** Requests a minute that one peer may make; nearly all are for chunks of 256 KiB. */
   readonly requestsPerMinutePerPeer?: number
-  /** Requests under way at a time when fetching: more fill a long link, fewer keep control messages quick. */
+  /**
+   * Requests under way at a time when fetching: more fill a long link, fewer keep control messages
+   * quick.
+   */
   readonly maxInFlight?: number
 }
 
@@ -54,9 +57,11 @@ export class BlobExchange {
   }
 
   /**
-   * Fetches a blob into the store, going on where an earlier attempt stopped; chunks from any holder mix. A holder that fails or lies
-   * is left for the next. One fetch of a blob at a time; a second caller waits for the first.
-   * @throws BLOB_UNAVAILABLE when no holder had the rest, what `accept` throws, or the signal's reason
+   * Fetches a blob into the store, going on where an earlier attempt stopped; chunks from any
+   * holder mix. A holder that fails or lies is left for the next. One fetch of a blob at a time; a
+   * second caller waits for the first.
+   * @throws BLOB_UNAVAILABLE when no holder had the rest, what `accept` throws, or the signal's
+   * reason
    */
   async fetch(blobId: string, options: FetchOptions): Promise<Manifest> {
     const underway = this.#fetching.get(blobId)

@@ -2,11 +2,14 @@ import { CotuneError, sha256Hex } from '#base'
 import { chunkLength, type Manifest, openManifest } from './manifest.ts'
 
 /**
- * Blobs by digest, whole or in part. What is put survives a kill at any moment, or was never there; every chunk is checked against
- * its hash when it goes in and when it comes out.
+ * Blobs by digest, whole or in part. What is put survives a kill at any moment, or was never there;
+ * every chunk is checked against its hash when it goes in and when it comes out.
  */
 export interface BlobStore {
-  /** Begins a blob, or finds it begun. @throws what `openManifest` throws, BLOB_MISMATCH when it is not `blobId`'s */
+  /**
+   * Begins a blob, or finds it begun.
+   * @throws what `openManifest` throws, BLOB_MISMATCH when it is not `blobId`'s
+   */
   putManifest(blobId: string, manifest: Uint8Array): Promise<void>
   /** The signed manifest's bytes. */
   manifest(blobId: string): Promise<Uint8Array | undefined>

@@ -29,13 +29,19 @@ export interface FetchRequest {
   readonly signal?: AbortSignal
 }
 
-/** Chunk round trips under this grow the window, over the other halve it, so that what queues on a slow link stays under two seconds. */
+/**
+ * Chunk round trips under this grow the window, over the other halve it, so that what queues on a
+ * slow link stays under two seconds.
+ */
 const QUICK_MS = 500
 const SLOW_MS = 2_000
 const MAX_BUSY_WAITS = 120
 const MAX_BUSY_WAIT_MS = 10_000
 
-/** Fetches what is missing of a blob from one holder. @throws whatever ends the exchange; BLOB_REFUSED around what `accept` throws */
+/**
+ * Fetches what is missing of a blob from one holder.
+ * @throws whatever ends the exchange; BLOB_REFUSED around what `accept` throws
+ */
 export async function fetchFrom(context: FetchContext, request: FetchRequest): Promise<Manifest> {
   const { mesh, store } = context
   const { blobId, holder, signal } = request

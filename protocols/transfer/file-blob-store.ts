@@ -9,9 +9,10 @@ import { chunkLength, type Manifest } from './manifest.ts'
 const BLOB_ID = /^[0-9a-f]{64}$/
 
 /**
- * A folder a blob: `manifest`, `data` (chunks at their offsets) and `bitmap` (the chunks that are there).
- * A chunk is written and synced before its bit, so that after a kill or a power cut a set bit tells the truth; should a disk lie,
- * the hash on reading finds out and the chunk counts as missing.
+ * A folder a blob: `manifest`, `data` (chunks at their offsets) and `bitmap` (the chunks that are
+ * there). A chunk is written and synced before its bit, so that after a kill or a power cut a set
+ * bit tells the truth; should a disk lie, the hash on reading finds out and the chunk counts as
+ * missing.
  */
 export class FileBlobStore implements BlobStore {
   readonly #dir: string

@@ -20,10 +20,16 @@ import { ManifestCoreSchema, ManifestSchema } from './transfer_pb.ts'
 /** Largest blob: 256 MiB. */
 export const MAX_BLOB_BYTES = LIMITS.chunks * LIMITS.chunkBytes
 
-/** A sealed update of a device, or a version of the proxy model's adapter that the cloud peer publishes. */
+/**
+ * A sealed update of a device, or a version of the proxy model's adapter that the cloud peer
+ * publishes.
+ */
 export type BlobKind = 'update' | 'version'
 
-/** What a blob is, by its sender's word; the chunk hashes are apart. Digests are lower-case hexadecimal SHA-256. */
+/**
+ * What a blob is, by its sender's word; the chunk hashes are apart. Digests are lower-case
+ * hexadecimal SHA-256.
+ */
 export interface ManifestCore {
   readonly kind: BlobKind
   readonly runId: string
@@ -112,7 +118,8 @@ export function signManifest(
 }
 
 /**
- * Reads a manifest and checks its signature and that its sizes agree. Whether its sender may send it is the caller's check.
+ * Reads a manifest and checks its signature and that its sizes agree. Whether its sender may send
+ * it is the caller's check.
  * @throws UPDATE_BAD_SIGNATURE and the PROTOCOL_* errors of decoding
  */
 export function openManifest(bytes: Uint8Array): Manifest {

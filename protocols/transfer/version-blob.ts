@@ -10,7 +10,8 @@ import {
 } from './manifest.ts'
 
 /**
- * Packs a version of the proxy model's adapter: signed by the cloud peer and readable by every member, so not sealed.
+ * Packs a version of the proxy model's adapter: signed by the cloud peer and readable by every
+ * member, so not sealed.
  * @throws UPDATE_TOO_LARGE
  */
 export function packVersion(
@@ -42,7 +43,8 @@ export function splitChunks(bytes: Uint8Array): readonly Uint8Array[] {
 
 /**
  * The content of a version that lies whole in `store`.
- * @throws UPDATE_BAD_SIGNATURE when `cloudPeerId` has not signed it, BLOB_INCOMPLETE, BLOB_UNKNOWN, UPDATE_WRONG_KIND
+ * @throws UPDATE_BAD_SIGNATURE when `cloudPeerId` has not signed it, BLOB_INCOMPLETE, BLOB_UNKNOWN,
+ * UPDATE_WRONG_KIND
  */
 export async function readVersion(
   store: BlobStore,
@@ -62,7 +64,10 @@ export async function readVersion(
   return { manifest, content: concatBytes(chunks) }
 }
 
-/** Whether a manifest is a version of the cloud peer's. @throws UPDATE_BAD_SIGNATURE, UPDATE_WRONG_KIND */
+/**
+ * Whether a manifest is a version of the cloud peer's.
+ * @throws UPDATE_BAD_SIGNATURE, UPDATE_WRONG_KIND
+ */
 export function checkVersion(manifest: Manifest, cloudPeerId: string): void {
   if (manifest.senderId !== cloudPeerId) {
     throw new CotuneError('UPDATE_BAD_SIGNATURE', 'The version was not signed by the cloud peer.', {

@@ -2,9 +2,10 @@ import type { AdapterWeights } from '#learning/tuning'
 import { type AdapterUpdate, decodeUpdate, encodeUpdate } from './update-codec.ts'
 
 /**
- * Encodes in int8 what training wants to send plus what rounding withheld in the round before, and returns what is withheld now.
- * So rounding errors do not add up over rounds (Karimireddy et al. 2019, "Error feedback fixes SignSGD"). The residual is to be
- * kept with the round it belongs to, and dropped when that update was refused.
+ * Encodes in int8 what training wants to send plus what rounding withheld in the round before, and
+ * returns what is withheld now. So rounding errors do not add up over rounds (Karimireddy et al.
+ * 2019, "Error feedback fixes SignSGD"). The residual is to be kept with the round it belongs to,
+ * and dropped when that update was refused.
  */
 export function encodeWithFeedback(
   update: AdapterUpdate,

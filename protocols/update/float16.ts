@@ -4,7 +4,10 @@ const u32 = new Uint32Array(f32.buffer)
 /** Largest finite half-precision number. */
 export const FLOAT16_MAX = 65_504
 
-/** IEEE 754 half precision of a number, rounded to nearest even; 0x7c00 and more for what does not fit. */
+/**
+ * IEEE 754 half precision of a number, rounded to nearest even; 0x7c00 and more for what does not
+ * fit.
+ */
 export function toFloat16(value: number): number {
   f32[0] = value
   const bits = u32[0] ?? 0

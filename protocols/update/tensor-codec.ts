@@ -1,7 +1,10 @@
 import { CotuneError } from '#base'
 import { FLOAT16_MAX, fromFloat16, toFloat16 } from './float16.ts'
 
-/** How numbers travel. `int8`: 4x smaller than float32, with one scale a row; `float16`: 2x; `float32`: exact. */
+/**
+ * How numbers travel. `int8`: 4x smaller than float32, with one scale a row; `float16`: 2x;
+ * `float32`: exact.
+ */
 export type Precision = 'int8' | 'float16' | 'float32'
 
 export const PRECISIONS: readonly Precision[] = ['int8', 'float16', 'float32']

@@ -65,7 +65,8 @@ const headerCodec = messageCodec({
 
 /**
  * An update as bytes, ready to be sealed.
- * @throws UPDATE_NOT_FINITE, PROTOCOL_FIELD when a tensor is not float32 or has more than 4 dimensions
+ * @throws UPDATE_NOT_FINITE, PROTOCOL_FIELD when a tensor is not float32 or has more than 4
+ * dimensions
  */
 export function encodeUpdate(update: AdapterUpdate, precision: Precision): Uint8Array {
   const tensors: TensorHeader[] = []
@@ -84,7 +85,8 @@ export function encodeUpdate(update: AdapterUpdate, precision: Precision): Uint8
 }
 
 /**
- * The update in `bytes`. Whether its names and shapes are those of the adapter in use is the receiver's check.
+ * The update in `bytes`. Whether its names and shapes are those of the adapter in use is the
+ * receiver's check.
  * @throws UPDATE_MALFORMED, UPDATE_NOT_FINITE, PROTOCOL_*
  */
 export function decodeUpdate(bytes: Uint8Array): AdapterUpdate {

@@ -13,7 +13,8 @@ export const file_protocols_update_update: GenFile = /*@__PURE__*/
   fileDesc("Ch1wcm90b2NvbHMvdXBkYXRlL3VwZGF0ZS5wcm90bxINY290dW5lLnVwZGF0ZSJfCgxVcGRhdGVIZWFkZXISDwoHdmVyc2lvbhgBIAEoDRIsCgd0ZW5zb3JzGAIgAygLMhsuY290dW5lLnVwZGF0ZS5UZW5zb3JIZWFkZXISEAoIZXhhbXBsZXMYAyABKA0iPgoMVGVuc29ySGVhZGVyEgwKBG5hbWUYASABKAkSDQoFc2hhcGUYAiADKA0SEQoJcHJlY2lzaW9uGAMgASgJYgZwcm90bzM");
 
 /**
- * The head of an encoded adapter: "CTU1" | length of the head, u32 little-endian | head | data of each tensor in order.
+ * The head of an encoded adapter: "CTU1" | length of the head, u32 little-endian | head | data of
+ * each tensor in order.
  *
  * @generated from message cotune.update.UpdateHeader
  */
@@ -58,7 +59,8 @@ export type TensorHeader = Message<"cotune.update.TensorHeader"> & {
   shape: number[];
 
   /**
-   * "int8": a float32 scale a row, then the values; a row is what the last dimension spans. "float16", "float32".
+   * "int8": a float32 scale a row, then the values; a row is what the last dimension spans.
+   * "float16", "float32".
    *
    * @generated from field: string precision = 3;
    */

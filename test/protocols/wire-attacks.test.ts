@@ -14,7 +14,10 @@ import { bareNode } from './support/stream-pair.ts'
 
 const CANARY = 'The patient in bed twelve is called Wilhelmina'
 
-/** About 1.2 MB in five chunks; the canary rides in a tensor's name, as if somebody had leaked it into the update. */
+/**
+ * About 1.2 MB in five chunks; the canary rides in a tensor's name, as if somebody had leaked it
+ * into the update.
+ */
 function someUpdate() {
   const random = createRandom('weights')
   const data = Float32Array.from({ length: 300_000 }, () => random.normal())

@@ -20,7 +20,10 @@ function sample<T>(codec: MessageCodec<T>, value: T) {
   return { name, maxBytes, decode, value, encoded: codec.encode(value) }
 }
 
-/** A valid value of every message that a peer sends; what is not here is reached through its folder's tests. */
+/**
+ * A valid value of every message that a peer sends; what is not here is reached through its
+ * folder's tests.
+ */
 const SAMPLES = [
   sample(joinRequest, { runId: 'run', inviteId: digest, name: 'kitchen' }),
   sample(joinChallenge, { nonce: bytes32 }),

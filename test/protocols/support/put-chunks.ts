@@ -1,4 +1,5 @@
-// Run as a process of its own and killed: puts the chunks of a blob into a FileBlobStore, telling each that is done.
+// Run as a process of its own and killed: puts the chunks of a blob into a FileBlobStore, telling
+// each that is done.
 import { createIdentity } from '#protocols/mesh'
 import { FileBlobStore, packVersion } from '#protocols/transfer'
 import { ABOUT } from './packed.ts'

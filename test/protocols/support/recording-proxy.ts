@@ -1,6 +1,8 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** What a proxy does to the bytes it passes on, in either direction; undefined cuts the connection. */
+/**
+ * What a proxy does to the bytes it passes on, in either direction; undefined cuts the connection.
+ */
 export type Tamper = (bytes: Buffer, direction: 'up' | 'down', passed: number) => Buffer | undefined
 
 /** A TCP proxy on 127.0.0.1 that keeps every byte and may change them. */

@@ -8,7 +8,10 @@ import { FileBlobStore } from '#protocols/transfer'
 
 const SCRIPT = packagePath('test', 'protocols', 'support', 'put-chunks.ts')
 
-/** Puts chunks in another process and kills it after the chunk `stopAfter`. Returns what it said it had put. */
+/**
+ * Puts chunks in another process and kills it after the chunk `stopAfter`. Returns what it said it
+ * had put.
+ */
 async function putAndKill(dir: string, stopAfter: number): Promise<readonly string[]> {
   const child = spawn(
     process.execPath,
