@@ -38,8 +38,8 @@ export function deviceHandlers(components: HandlerComponents): Partial<ApiHandle
     },
     'POST /v1/evaluate': async (request, signal) => {
       const { model, label } = request
-      const scores = await learner.evaluate(request, onProgress, signal)
-      live.idle()
+      const job = learner.evaluate(request, onProgress, signal)
+      const scores = await job.finally(() => live.idle())
       const { em, rougeL, perplexityPerByte } = scores
       const name = `${model}.${label}`
       store.metrics.add(
@@ -50,9 +50,8 @@ export function deviceHandlers(components: HandlerComponents): Partial<ApiHandle
       return scores
     },
     'POST /v1/baseline': async ({ rounds }, signal) => {
-      const steps = await learner.baseline(rounds, onProgress, signal)
-      live.idle()
-      return { steps }
+      const job = learner.baseline(rounds, onProgress, signal)
+      return { steps: await job.finally(() => live.idle()) }
     },
     'POST /v1/rollback': async ({ version }) => {
       const runId = store.membership.read()?.runId ?? ''

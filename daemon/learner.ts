@@ -18,9 +18,6 @@ export interface LearnerInit {
   readonly seed: string
 }
 
-/** The setting that names the file of the standalone small model. */
-export const BASELINE = 'baseline.slm'
-
 interface Weights {
   readonly state?: DeviceState | undefined
   readonly shared?: AdapterWeights | undefined
@@ -79,7 +76,7 @@ export class Learner {
         signal: either,
       })
       const { slmState } = await this.#writeState(state)
-      this.#store.settings.set({ [BASELINE]: slmState })
+      this.#store.settings.set({ [this.#baselineName()]: slmState })
       return slmSteps
     }
     return this.#jobs.run('baseline', job, signal)
@@ -147,7 +144,7 @@ export class Learner {
   }
 
   async #baselineState(model: 'slm' | 'dpm'): Promise<DeviceState> {
-    const slm = await this.#adapter(this.#store.settings.get(BASELINE))
+    const slm = await this.#adapter(this.#store.settings.get(this.#baselineName()))
     if (slm && model === 'slm') return { slm, domain: new Map() }
     throw new CotuneError(
       'EVALUATE_NO_BASELINE',
@@ -157,6 +154,11 @@ export class Learner {
         exit: EXIT.data,
       },
     )
+  }
+
+  /** The setting that names the file of the standalone small model. */
+  #baselineName(): string {
+    return `baseline.${this.#models().slmDigest}`
   }
 
   #models() {

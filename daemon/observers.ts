@@ -35,7 +35,7 @@ export function observeRounds({ events, live, board }: ObserverComponents): Roun
       events.emit({ type: 'round', round: board().round(row) })
       tellSelf()
     },
-    onVersion: ({ version, kept = false, reason, runId }, scores) => {
+    onVersion: ({ version, kept = false, reason }, scores) => {
       live.idle()
       if (kept) live.clear(ROLLED_BACK)
       else live.raise(rolledBack(version, reason))
@@ -45,7 +45,7 @@ export function observeRounds({ events, live, board }: ObserverComponents): Roun
       events.emit({
         type: 'log',
         level: 'info',
-        component: runId,
+        component: 'versions',
         message: `version ${version}: ${reason}`,
       })
     },

@@ -165,8 +165,8 @@ export class StatusBoard {
   }
 
   #state(row: RoundRow | undefined): PeerState {
-    const { phase } = this.#components.live.activity
-    if (phase === 'dst' || phase === 'saml') return 'training'
+    const { phase, step } = this.#components.live.activity
+    if (step !== null && phase !== 'evaluating') return 'training'
     if (row?.phase === 'tuned' || row?.phase === 'offered') return 'syncing'
     return row?.phase === 'received' ? 'waiting' : 'idle'
   }

@@ -13,7 +13,7 @@ import {
 } from '#protocols/transfer'
 import { encodeUpdate, type Precision } from '#protocols/update'
 import type { CloudLink, PublishedVersion, SealedUpdate } from '../rounds/cloud-link.ts'
-import type { RoundRow } from '../store/round-store.ts'
+import type { RoundRow, RoundTerms } from '../store/round-store.ts'
 import { EMPTY_VIEW, type RunView, reduceView } from './run-view.ts'
 
 export interface MeshLinkComponents {
@@ -28,6 +28,8 @@ export interface MeshLinkComponents {
 export interface MeshLinkInit {
   /** How the numbers of an update travel. */
   readonly precision: Precision
+  /** The round that was under way when this device stopped: work on it goes on before the cloud peer is heard. */
+  readonly open: RoundTerms | undefined
   /** Asks the cloud peer soon, see `ask`. */
   readonly onAskSoon: () => void
 }
@@ -40,13 +42,14 @@ export class MeshLink implements CloudLink {
   readonly #components: MeshLinkComponents
   readonly #init: MeshLinkInit
   readonly #listeners = new Set<() => void>()
-  #view: RunView = EMPTY_VIEW
+  #view: RunView
   /** Our offer without a receipt, as signed: it goes along with every question. */
   #offer: { readonly blobId: string; readonly announcement: Announcement } | undefined
 
   constructor(components: MeshLinkComponents, init: MeshLinkInit) {
     this.#components = components
     this.#init = init
+    this.#view = { ...EMPTY_VIEW, open: init.open }
   }
 
   get runId(): string {

@@ -184,7 +184,11 @@ export class RunSession implements Startable {
     )
     const link = new MeshLink(
       { mesh, identity, directory, exchange, blobs, announcements },
-      { precision: this.#init.precision, onAskSoon: () => sync.trigger() },
+      {
+        precision: this.#init.precision,
+        open: store.rounds.underWay(run.runId),
+        onAskSoon: () => sync.trigger(),
+      },
     )
     const sync = new StateSync({
       ask: async (signal) => {

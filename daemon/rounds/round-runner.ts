@@ -6,6 +6,7 @@ import {
   type Logger,
   type Startable,
   sha256Hex,
+  storageError,
 } from '#base'
 import { decodeAdapter } from '#learning/lora'
 import type { OnProgress, Scores } from '#learning/tuning'
@@ -264,7 +265,7 @@ export class RoundRunner implements Startable {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { logger } = this.#components
     const { retryMs = 1_000, maxRetryMs = 60_000 } = this.#init
-    const typed = isCotuneError(error) ? error : unexpected(error)
+    const typed = typedError(error)
     logger.warn({ code: typed.code, data: typed.data, err: error }, typed.message)
     this.#init.onTrouble(typed)
     await this.#wake.wait(Math.min(maxRetryMs, retryMs * 2 ** this.#failures++), signal)
@@ -278,7 +279,10 @@ function roundIsOver(row: RoundRow): CotuneError {
   })
 }
 
-function unexpected(cause: unknown): CotuneError {
+function typedError(error: unknown): CotuneError {
+  const path = (error as { readonly path?: unknown }).path
+  const cause = storageError(error, typeof path === 'string' ? path : 'the home of this device')
+  if (isCotuneError(cause)) return cause
   return new CotuneError('ROUND_FAILED', `a step of the round failed: ${errorMessage(cause)}`, {
     hint: 'it is tried again by itself; the log has the details',
     cause,

@@ -167,6 +167,13 @@ export class RoundStore {
       .all(limit) as RoundRow[]
   }
 
+  /** The round that this device is still busy with. */
+  underWay(runId: string): RoundRow | undefined {
+    const [newest] = this.list(1)
+    const isBusy = newest && ['open', 'tuned', 'offered'].includes(newest.phase)
+    return isBusy && newest.runId === runId ? newest : undefined
+  }
+
   /** Numbers of the rounds of a run that are not over. */
   unfinished(runId: string): readonly number[] {
     return this.#db
