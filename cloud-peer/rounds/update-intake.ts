@@ -96,9 +96,14 @@ export class UpdateIntake implements Startable {
   }
 
   #pending(): readonly Contribution[] {
-    const { rounds, contributions } = this.#components.store
-    const open = rounds.unfinished()
-    return open?.phase === 'collecting' ? contributions.pending(open.round) : []
+    const { store, logger } = this.#components
+    try {
+      const open = store.rounds.unfinished()
+      return open?.phase === 'collecting' ? store.contributions.pending(open.round) : []
+    } catch (error) {
+      logger.error({ reason: errorMessage(error) }, 'offers cannot be read')
+      return []
+    }
   }
 
   #isDue({ blob }: Contribution): boolean {
@@ -108,12 +113,18 @@ export class UpdateIntake implements Startable {
 
   #begin(offer: Contribution, stopping: AbortSignal): void {
     const signal = AbortSignal.any([stopping, AbortSignal.timeout(TURN_MS)])
-    const turn = this.#take(offer, signal).then((isSettled) => {
-      this.#underway.delete(offer.blob)
-      if (isSettled) this.#retryAt.delete(offer.blob)
-      else this.#retryAt.set(offer.blob, this.#components.clock.now() + this.#retryMs)
-      if (isSettled) this.#wake.ring()
-    })
+    const notNow = (error: unknown) => {
+      this.#components.logger.error({ reason: errorMessage(error) }, 'an offer cannot be settled')
+      return false
+    }
+    const turn = this.#take(offer, signal)
+      .catch(notNow)
+      .then((isSettled) => {
+        this.#underway.delete(offer.blob)
+        if (isSettled) this.#retryAt.delete(offer.blob)
+        else this.#retryAt.set(offer.blob, this.#components.clock.now() + this.#retryMs)
+        if (isSettled) this.#wake.ring()
+      })
     this.#underway.set(offer.blob, turn)
   }
 
@@ -121,7 +132,7 @@ export class UpdateIntake implements Startable {
     return this.#init.retryMs ?? 3_000
   }
 
-  /** Whether the fate of the offer is settled. Never throws: whatever it is, other offers go on. */
+  /** Whether the fate of the offer is settled. What it throws is trouble of our own: a full disk. */
   async #take(offer: Contribution, signal: AbortSignal): Promise<boolean> {
     const { store, logger } = this.#components
     const { round, device, blob } = offer

@@ -64,7 +64,7 @@ async function receipt(device: FakeDevice) {
 }
 
 const status = () => client.call('GET /v1/status', undefined)
-const eventually = <T>(read: () => T) => expect.poll(read, { interval: 20, timeout: 10_000 })
+const eventually = <T>(read: () => T) => expect.poll(read, { interval: 20, timeout: 20_000 })
 
 describe('a cloud peer', () => {
   it('leads a round over the mesh and tells of it', async () => {

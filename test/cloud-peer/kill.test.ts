@@ -125,4 +125,4 @@ it('a cloud peer killed with -9 in every phase of a round completes it, losing a
   // Both updates have B = 1, so the product of the merged factors is the mean of the levels.
   const product = (adapter.get(MODULE_A)?.data[0] ?? 0) * (adapter.get(MODULE_B)?.data[0] ?? 0)
   expect(product).toBeCloseTo((10 + 40) / 2, 3)
-})
+}, 90_000)

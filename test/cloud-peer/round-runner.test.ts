@@ -111,7 +111,7 @@ async function sharedOf(store: CloudStore): Promise<number> {
 }
 
 function eventually<T>(read: () => T) {
-  return expect.poll(read, { interval: 5, timeout: 5_000 })
+  return expect.poll(read, { interval: 5, timeout: 15_000 })
 }
 
 const example = { id: 'e', instruction: 'i', input: 'x', output: 'y' }
