@@ -13,7 +13,6 @@ export type { Node, NodeOf, Operator } from './node.ts'
 export {
   type AdamWOptions,
   adamW,
-  clipByGlobalNorm,
   globalNorm,
   type OptimiserStep,
 } from './optimiser.ts'

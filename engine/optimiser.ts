@@ -25,20 +25,6 @@ export function globalNorm(gradients: readonly Node[]): Node {
   return sqrt(sum(square(flatten(gradients)), undefined, { keepDims: false }))
 }
 
-/**
- * Scales all gradients by one factor so that their global norm is at most `maxNorm` (Pascanu et al. 2013).
- *
- * @returns the gradients and the norm before clipping
- */
-export function clipByGlobalNorm(
-  gradients: readonly Node[],
-  maxNorm: number,
-): { readonly gradients: readonly Node[]; readonly norm: Node } {
-  const norm = globalNorm(gradients)
-  const factor = clipFactor(norm, maxNorm)
-  return { gradients: gradients.map((gradient) => multiply(gradient, factor)), norm }
-}
-
 export interface AdamWOptions {
   /** A scalar, often an input fed by a schedule. */
   readonly learningRate: Node
@@ -47,7 +33,7 @@ export interface AdamWOptions {
   readonly epsilon?: number
   /** Per step and learning rate, apart from the gradient. */
   readonly weightDecay?: number
-  /** Scales all gradients so that their global norm is at most this, at no pass of its own. */
+  /** Scales all gradients so that their global norm is at most this (Pascanu et al. 2013), at no pass of its own. */
   readonly clipNorm?: number
   /** Which variables decay: matrices, unless told. */
   readonly decays?: (name: string, shape: Shape) => boolean

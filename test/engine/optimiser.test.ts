@@ -100,21 +100,3 @@ describe('adamW', () => {
     )
   })
 })
-
-describe('clipByGlobalNorm', () => {
-  it.each([
-    { maxNorm: 1, expected: [0.6, 0.8] },
-    { maxNorm: 10, expected: [3, 4] },
-  ])('scales to norm $maxNorm at most', async ({ maxNorm, expected }) => {
-    const parts = [3, 4].map((x) => engine.constant(Float32Array.of(x), [1]))
-    const { gradients, norm } = engine.clipByGlobalNorm(parts, maxNorm)
-    const outputs = { norm, clipped: engine.concat(gradients, 0) }
-    const session = await executor.compile(engine.createProgram({ outputs }))
-    const result = await session.run({})
-    expect(result.norm?.data[0]).toBeCloseTo(5, 5)
-    expected.forEach((x, i) => {
-      expect(result.clipped?.data[i]).toBeCloseTo(x, 5)
-    })
-    await session.close()
-  })
-})
