@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { silentLogger } from '#base'
 import { createDaemon, daemonConfigSchema } from '#daemon'
 import { controlSocketPath, createApiClient } from '#protocols/api'
 import { temporaryFolder } from '../base/temporary-folder.ts'
+import { eventually } from './eventually.ts'
 import { FakeTuner } from './fakes.ts'
 import { MiniCloud } from './mini-cloud.ts'
 
@@ -26,9 +27,6 @@ async function startDaemon(home: string) {
   return { daemon, tuner, client }
 }
 
-/** Gossip may be lost; the device then asks within seconds. */
-const WAIT = { timeout: 15_000, interval: 50 }
-
 function rowsFile(count: number): string {
   const path = join(temporaryFolder(), 'orders.jsonl')
   const rows = Array.from({ length: count }, (_, i) =>
@@ -38,7 +36,7 @@ function rowsFile(count: number): string {
   return path
 }
 
-describe('a device', () => {
+describe('a device', { timeout: 180_000 }, () => {
   it('joins by invite, takes part in two rounds, and answers over its local API', async () => {
     const cloud = await startCloud()
     const { tuner, client, daemon } = await startDaemon(temporaryFolder())
@@ -48,18 +46,18 @@ describe('a device', () => {
     expect(joined.cloudId).toBe(cloud.identity.peerId)
 
     await cloud.open(1)
-    await vi.waitFor(() => expect(cloud.updates).toHaveLength(1), WAIT)
+    await eventually(() => expect(cloud.updates).toHaveLength(1))
     expect(cloud.updates[0]?.delta.get('layer.lora_A.weight')?.data[0]).toBeCloseTo(0.125, 2)
     const blobId = await cloud.publish(1, 0.25)
     await cloud.open(2, blobId)
-    await vi.waitFor(() => expect(cloud.updates).toHaveLength(2), WAIT)
+    await eventually(() => expect(cloud.updates).toHaveLength(2))
     expect(tuner.calls).toContain('tune 2 from 1 0.25')
 
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const status = await client.call('GET /v1/status')
       expect(status.round?.participants[0]?.phase).toBe('received')
       expect(status.dpmVersion).toBe(1)
-    }, WAIT)
+    })
     const status = await client.call('GET /v1/status')
     expect(status).toMatchObject({
       role: 'device',
@@ -102,12 +100,12 @@ describe('a device', () => {
     await cloud.open(1)
     const phase = async ({ client }: typeof first) =>
       (await client.call('GET /v1/status')).round?.participants[0]?.phase
-    await vi.waitFor(async () => expect(await phase(first)).toBe('offered'), WAIT)
+    await eventually(async () => expect(await phase(first)).toBe('offered'))
     await first.daemon.stop()
 
     cloud.deaf = false
     const second = await startDaemon(home)
-    await vi.waitFor(async () => expect(await phase(second)).toBe('received'), WAIT)
+    await eventually(async () => expect(await phase(second)).toBe('received'))
     expect(cloud.updates).toHaveLength(1)
     expect(second.tuner.calls.filter((call) => call.startsWith('tune'))).toEqual([])
   })
@@ -144,7 +142,7 @@ describe('a device', () => {
       () => 'done',
       () => 'interrupted',
     )
-    await vi.waitFor(() => expect(tuner.calls).toHaveLength(1))
+    await eventually(() => expect(tuner.calls).toHaveLength(1))
     const began = Date.now()
     await daemon.stop()
     expect(Date.now() - began).toBeLessThan(5_000)

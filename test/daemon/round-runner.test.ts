@@ -1,9 +1,10 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { type CotuneError, JobQueue, sha256Hex, silentLogger, systemClock, utf8 } from '#base'
 import { Learner } from '../../daemon/learner.ts'
 import { RoundRunner, type RoundRunnerInit } from '../../daemon/rounds/round-runner.ts'
 import { openDeviceStore } from '../../daemon/store/device-store.ts'
 import { temporaryFolder } from '../base/temporary-folder.ts'
+import { eventually } from './eventually.ts'
 import { BASE_DIGEST, FakeLink, FakeTuner, RUN_ID, terms } from './fakes.ts'
 
 const EXAMPLE = { instruction: 'Add one.', input: '1', output: '2' }
@@ -60,21 +61,21 @@ function start(home: string, link: FakeLink, init?: Partial<RoundRunnerInit>) {
   return peer
 }
 
-describe('RoundRunner', () => {
+describe('RoundRunner', { timeout: 120_000 }, () => {
   it('tunes, seals, offers, settles; then goes on from its state on the published version', async () => {
     const link = new FakeLink()
     const { tuner, store, phase, versionsSeen } = start(homeWithRows(), link)
     link.openNext(terms(1))
-    await vi.waitFor(() => expect(phase(1)).toBe('received'))
+    await eventually(() => expect(phase(1)).toBe('received'))
     const next = link.publish(1, 0.25)
     link.openNext(next)
-    await vi.waitFor(() => expect(phase(2)).toBe('received'))
+    await eventually(() => expect(phase(2)).toBe('received'))
     expect(phase(1)).toBe('closed')
     expect(tuner.calls.filter((call) => call.startsWith('tune'))).toEqual([
       'tune 1 from 0 0',
       'tune 2 from 1 0.25',
     ])
-    await vi.waitFor(() => expect(versionsSeen).toEqual(['1 true']))
+    await eventually(() => expect(versionsSeen).toEqual(['1 true']))
     expect(link.sealedRounds).toEqual([1, 2])
     expect(link.discarded).toEqual([link.offered[0]])
     const ledger = store.ledger.list().map(({ kind, round, sealed }) => [kind, round, sealed])
@@ -93,16 +94,16 @@ describe('RoundRunner', () => {
     link.openNext(terms(1))
     const first = device(home, link)
     void first.runner.start()
-    await vi.waitFor(() => expect(link.offered).toHaveLength(1))
+    await eventually(() => expect(link.offered).toHaveLength(1))
     await first.close()
 
     const second = start(home, link)
-    await vi.waitFor(() => expect(link.offered).toHaveLength(2))
+    await eventually(() => expect(link.offered).toHaveLength(2))
     link.accepting = true
     link.openNext(terms(1, '', 2))
     link.verdicts.set(link.offered[0] ?? '', { accepted: true, reason: '' })
     link.changed()
-    await vi.waitFor(() => expect(second.phase(1)).toBe('received'))
+    await eventually(() => expect(second.phase(1)).toBe('received'))
     expect(new Set(link.offered).size).toBe(1)
     expect(second.tuner.calls).toEqual([])
     expect(second.store.ledger.list().filter(({ kind }) => kind === 'adapter-delta')).toHaveLength(
@@ -117,10 +118,10 @@ describe('RoundRunner', () => {
     const first = device(home, link)
     first.tuner.hang = true
     void first.runner.start()
-    await vi.waitFor(() => expect(first.tuner.calls).toHaveLength(1))
+    await eventually(() => expect(first.tuner.calls).toHaveLength(1))
     await first.close()
     const second = start(home, link)
-    await vi.waitFor(() => expect(second.phase(1)).toBe('received'))
+    await eventually(() => expect(second.phase(1)).toBe('received'))
     expect(second.tuner.calls[0]).toBe('tune 1 from 0 0')
   })
 
@@ -129,10 +130,10 @@ describe('RoundRunner', () => {
     link.openNext(terms(1))
     const { tuner, phase } = start(homeWithRows(), link)
     tuner.hang = true
-    await vi.waitFor(() => expect(tuner.calls).toHaveLength(1))
+    await eventually(() => expect(tuner.calls).toHaveLength(1))
     tuner.hang = false
     link.openNext(link.publish(1, 0.25))
-    await vi.waitFor(() => expect(phase(2)).toBe('received'))
+    await eventually(() => expect(phase(2)).toBe('received'))
     expect(phase(1)).toBe('closed')
     expect(tuner.calls).toContain('tune 2 from 0 0.25')
   })
@@ -141,10 +142,10 @@ describe('RoundRunner', () => {
     const link = new FakeLink()
     const { store, tuner, phase, versionsSeen } = start(homeWithRows(), link)
     link.openNext(link.publish(1, 0.25))
-    await vi.waitFor(() => expect(versionsSeen).toEqual(['1 true']))
+    await eventually(() => expect(versionsSeen).toEqual(['1 true']))
     link.openNext(link.publish(2, -1))
-    await vi.waitFor(() => expect(versionsSeen).toEqual(['1 true', '2 false']))
-    await vi.waitFor(() => expect(phase(3)).toBe('received'))
+    await eventually(() => expect(versionsSeen).toEqual(['1 true', '2 false']))
+    await eventually(() => expect(phase(3)).toBe('received'))
     expect(store.versions.current(RUN_ID)?.version).toBe(1)
     expect(tuner.calls).toContain('tune 3 from 1 -1')
   })
@@ -153,7 +154,7 @@ describe('RoundRunner', () => {
     const link = new FakeLink()
     const { store, tuner, phase } = start(homeWithRows(), link)
     link.openNext({ ...terms(1), baseDigest: sha256Hex('another') })
-    await vi.waitFor(() => expect(phase(1)).toBe('refused'))
+    await eventually(() => expect(phase(1)).toBe('refused'))
     expect(store.rounds.find(RUN_ID, 1)?.reason).toContain('proxy model')
     expect(tuner.calls).toEqual([])
   })
@@ -163,10 +164,10 @@ describe('RoundRunner', () => {
     link.accepting = false
     const { store, phase } = start(homeWithRows(), link)
     link.openNext(terms(1))
-    await vi.waitFor(() => expect(link.offered).toHaveLength(1))
+    await eventually(() => expect(link.offered).toHaveLength(1))
     link.verdicts.set(link.offered[0] ?? '', { accepted: false, reason: 'UPDATE_WRONG_ROUND' })
     link.changed()
-    await vi.waitFor(() => expect(phase(1)).toBe('refused'))
+    await eventually(() => expect(phase(1)).toBe('refused'))
     expect(store.rounds.find(RUN_ID, 1)?.reason).toBe('UPDATE_WRONG_ROUND')
   })
 
@@ -176,10 +177,10 @@ describe('RoundRunner', () => {
     link.publish(1, 0.25)
     const right = link.contents.get('blob-1')
     link.contents.set('blob-1', utf8('no adapter'))
-    await vi.waitFor(() => expect(troubles[0]?.code).toMatch(/^SAFETENSORS_/))
+    await eventually(() => expect(troubles[0]?.code).toMatch(/^SAFETENSORS_/))
     expect(store.versions.newest(RUN_ID)).toBeUndefined()
     if (right) link.contents.set('blob-1', right)
-    await vi.waitFor(() => expect(store.versions.newest(RUN_ID)?.version).toBe(1))
+    await eventually(() => expect(store.versions.newest(RUN_ID)?.version).toBe(1))
   })
 
   it('waits for rows', async () => {
@@ -189,9 +190,9 @@ describe('RoundRunner', () => {
     const { runner, phase, store } = start(temporaryFolder(), link, {
       onWaiting: (why) => waits.push(why),
     })
-    await vi.waitFor(() => expect(waits).toContain('no-examples'))
+    await eventually(() => expect(waits).toContain('no-examples'))
     store.examples.add('d', 'd', [{ example: { id: '1', ...EXAMPLE }, digest: '1', use: 'train' }])
     runner.nudge()
-    await vi.waitFor(() => expect(phase(1)).toBe('received'))
+    await eventually(() => expect(phase(1)).toBe('received'))
   })
 })
