@@ -14,8 +14,11 @@ export class Wake {
       const { promise, resolve } = Promise.withResolvers<void>()
       const timer = setTimeout(resolve, ms)
       this.#ring = resolve
-      signal.addEventListener('abort', () => resolve(), { once: true })
+      const onAbort = () => resolve()
+      signal.addEventListener('abort', onAbort, { once: true })
       await promise
+      // A device waits some thousand times a day on one signal.
+      signal.removeEventListener('abort', onAbort)
       clearTimeout(timer)
       this.#ring = undefined
     }
