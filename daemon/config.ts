@@ -43,7 +43,7 @@ export const daemonConfigSchema = z.object({
   versions: z
     .object({
       /** Held-out rows that a new version is judged on; 0 keeps every version unjudged. */
-      sample: z.number().int().min(0).default(24),
+      sample: z.number().int().min(0).default(16),
       /** A version whose perplexity per byte grew by more than this share, or whose exact match fell by so many points, goes. */
       maxPerplexityGrowth: z.number().min(0).default(0.1),
       maxExactMatchLoss: z.number().min(0).default(10),
