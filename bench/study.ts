@@ -34,6 +34,7 @@ async function study(args: readonly string[]): Promise<void> {
       settings: { type: 'string', default: '{}' },
       'no-baseline': { type: 'boolean', default: false },
       'no-cloud': { type: 'boolean', default: false },
+      'no-cotune': { type: 'boolean', default: false },
     },
   })
   const settings: unknown = JSON.parse(values.settings)
@@ -74,6 +75,7 @@ async function study(args: readonly string[]): Promise<void> {
     const scores = await tuner.evaluate({ model: 'slm', state, examples: valid })
     report(`${domain} ${slm} standalone`, scores, { train: train.length, slmSteps, seconds })
   }
+  if (values['no-cotune']) return
   let shared: AdapterWeights | undefined
   let state: AdapterWeights | undefined
   for (let round = 1; round <= rounds; round++) {
