@@ -9,6 +9,7 @@ import { createSealingKey, openUpdate, sealUpdate } from '#protocols/sealing'
 import { BlobExchange, MemoryBlobStore, storeBlob } from '#protocols/transfer'
 import { decodeUpdate, encodeUpdate } from '#protocols/update'
 import { startNode, type TestNode, until } from './support/mesh-nodes.ts'
+import { someBytes } from './support/packed.ts'
 import { RecordingProxy } from './support/recording-proxy.ts'
 import { bareNode } from './support/stream-pair.ts'
 
@@ -19,13 +20,13 @@ const CANARY = 'The patient in bed twelve is called Wilhelmina'
  * into the update.
  */
 function someUpdate() {
-  const random = createRandom('weights')
-  const data = Float32Array.from({ length: 300_000 }, () => random.normal())
+  const noise = someBytes(300_000)
+  const data = Float32Array.from(noise, (byte, i) => (byte - 127.3) / (i + 1))
   const delta: AdapterWeights = new Map([[CANARY, { dtype: 'float32', shape: [300, 1_000], data }]])
   return { delta, examples: 600, data }
 }
 
-describe('the wire under attack', () => {
+describe('the wire under attack', { timeout: 60_000 }, () => {
   const closing: (() => Promise<unknown>)[] = []
   const members = new Set<string>()
   afterEach(async () => {

@@ -33,7 +33,7 @@ export async function startNode(
 /** Waits until `condition` holds; fails after `timeoutMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 8_000,
+  timeoutMs = 15_000,
   what = 'the condition',
 ): Promise<void> {
   const end = Date.now() + timeoutMs

@@ -1,13 +1,12 @@
-import { createRandom } from '#base'
+import { createCipheriv } from 'node:crypto'
+import { sha256 } from '#base'
 import type { Signer } from '#protocols/messages'
 import { type ManifestCore, type PackedBlob, packVersion } from '#protocols/transfer'
 
 /** Bytes that look random and are the same every time. */
 export function someBytes(length: number, seed = 'bytes'): Uint8Array {
-  const random = createRandom(seed)
-  const bytes = new Uint8Array(length)
-  for (let i = 0; i < length; i++) bytes[i] = random.integer(256)
-  return bytes
+  const cipher = createCipheriv('aes-256-ctr', sha256(seed), new Uint8Array(16))
+  return new Uint8Array(cipher.update(new Uint8Array(length)))
 }
 
 export const ABOUT = {

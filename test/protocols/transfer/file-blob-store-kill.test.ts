@@ -27,7 +27,7 @@ async function putAndKill(dir: string, stopAfter: number): Promise<readonly stri
   return said.trim().split('\n')
 }
 
-it('a file store holds what it said it had put, after a kill at any point', async () => {
+it('a file store holds what it said it had put, after a kill', { timeout: 90_000 }, async () => {
   const dir = await mkdtemp(join(tmpdir(), 'cotune-kill-'))
   for (const stopAfter of [1, 9]) {
     const [blobId = '', ...done] = await putAndKill(dir, stopAfter)
