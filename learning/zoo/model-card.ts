@@ -1,17 +1,9 @@
 import type { Scores } from '#learning/tuning'
-import type { ModelRecipe } from './recipe.ts'
-import { SEED } from './recipe.ts'
+import { type ModelRecipe, SEED } from './recipe.ts'
+import type { StageFacts, TrainingFacts } from './training-facts.ts'
 
-export interface CardFacts {
+export interface CardFacts extends TrainingFacts {
   readonly recipe: ModelRecipe
-  readonly parameters: number
-  readonly vocabulary: number
-  readonly rows: number
-  readonly domains: readonly string[]
-  readonly steps: number
-  readonly tokens: number
-  readonly finalLoss: number
-  readonly seconds: number
   /** By domain, on `valid`. */
   readonly scores: ReadonlyMap<string, Scores>
 }
@@ -48,11 +40,13 @@ instructions it was trained on, and nothing else.
 | family | ${String(recipe.config.model_type)} |
 | parameters | ${facts.parameters.toLocaleString('en-US')} |
 | vocabulary | ${facts.vocabulary} (${recipe.tokenizer.kind}, trained by us) |
-| training rows | ${facts.rows.toLocaleString('en-US')} public rows, ${recipe.epochs} epochs |
-| prose | ${recipe.proseTokens.toLocaleString('en-US')} tokens of public-domain novels |
-| steps | ${facts.steps.toLocaleString('en-US')}, ${facts.tokens.toLocaleString('en-US')} tokens in all |
-| last training loss | ${facts.finalLoss.toFixed(3)} nats a token |
-| training time | ${(facts.seconds / 60).toFixed(1)} minutes, on two shared cores |
+| training rows | ${facts.rows.toLocaleString('en-US')} public rows |
+
+## Training
+
+| stage | what | steps | tokens | last loss (nats a token) | minutes on one core |
+|---|---|---|---|---|---|
+${facts.stages.map((stage) => stageLine(recipe, stage)).join('\n')}
 
 ## Data
 
@@ -73,4 +67,13 @@ Measured on \`valid\`, greedy, in per cent (perplexity per UTF-8 byte of the ans
 |---|---|---|---|---|
 ${table.join('\n')}
 `
+}
+
+function stageLine({ pretraining, refining }: ModelRecipe, facts: StageFacts): string {
+  const what =
+    facts.stage === 'pretraining'
+      ? `${pretraining.epochs} epochs and ${pretraining.proseTokens.toLocaleString('en-US')} tokens of public-domain novels`
+      : `${refining?.epochs ?? 0} epochs of at most ${refining?.rowsPerDomain ?? 0} rows a domain, answers only`
+  const number = (value: number) => value.toLocaleString('en-US')
+  return `| ${facts.stage} | ${what} | ${number(facts.steps)} | ${number(facts.tokens)} | ${facts.finalLoss.toFixed(3)} | ${(facts.seconds / 60).toFixed(1)} |`
 }

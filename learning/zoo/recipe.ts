@@ -4,10 +4,27 @@ export interface ModelRecipe {
   /** A Hugging Face configuration, without the vocabulary's size and the special tokens. */
   readonly config: Readonly<Record<string, unknown>>
   readonly tokenizer: TokenizerRecipe
+  readonly pretraining: Pretraining
+  readonly refining?: Refining
+}
+
+export type StageName = 'pretraining' | 'refining'
+
+/** From scratch, on all rows and some prose. */
+export interface Pretraining {
   /** Passes over the instruction rows. */
   readonly epochs: number
   /** Tokens of public-domain prose before and between the rows. */
   readonly proseTokens: number
+  readonly learningRate: number
+}
+
+/** Afterwards, on the answers alone, every domain with the same say. */
+export interface Refining {
+  readonly epochs: number
+  readonly rowsPerDomain: number
+  /** A small domain comes this often in an epoch, at most. */
+  readonly maxRepeats: number
   readonly learningRate: number
 }
 
@@ -49,15 +66,14 @@ export const LLM: ModelRecipe = {
   config: {
     ...LLAMA,
     hidden_size: 256,
-    intermediate_size: 704,
+    intermediate_size: 640,
     num_hidden_layers: 8,
     num_attention_heads: 8,
     num_key_value_heads: 4,
   },
   tokenizer: CLOUD_TOKENIZER,
-  epochs: 4,
-  proseTokens: 400_000,
-  learningRate: 1.5e-3,
+  pretraining: { epochs: 3, proseTokens: 200_000, learningRate: 1.5e-3 },
+  refining: { epochs: 2, rowsPerDomain: 1_200, maxRepeats: 2, learningRate: 6e-4 },
 }
 
 /** Distilled from {@link LLM}: the same tokenizer, a quarter of its size. */
@@ -72,9 +88,8 @@ export const DPM: ModelRecipe = {
     num_key_value_heads: 5,
   },
   tokenizer: CLOUD_TOKENIZER,
-  epochs: 3,
-  proseTokens: 200_000,
-  learningRate: 2e-3,
+  pretraining: { epochs: 2, proseTokens: 100_000, learningRate: 2e-3 },
+  refining: { epochs: 2, rowsPerDomain: 1_200, maxRepeats: 2, learningRate: 1e-3 },
 }
 
 export const SLMS: readonly ModelRecipe[] = [
@@ -93,9 +108,7 @@ export const SLMS: readonly ModelRecipe[] = [
       tie_word_embeddings: true,
     },
     tokenizer: { name: 'slm-gpt2', kind: 'bpe', vocabularySize: 1_536 },
-    epochs: 3,
-    proseTokens: 500_000,
-    learningRate: 2e-3,
+    pretraining: { epochs: 2, proseTokens: 300_000, learningRate: 2e-3 },
   },
   {
     name: 'slm-llama',
@@ -108,9 +121,7 @@ export const SLMS: readonly ModelRecipe[] = [
       num_key_value_heads: 4,
     },
     tokenizer: { name: 'slm-llama', kind: 'unigram', vocabularySize: 1_400 },
-    epochs: 3,
-    proseTokens: 500_000,
-    learningRate: 2e-3,
+    pretraining: { epochs: 2, proseTokens: 300_000, learningRate: 2e-3 },
   },
   {
     name: 'slm-qwen2',
@@ -130,8 +141,15 @@ export const SLMS: readonly ModelRecipe[] = [
       num_key_value_heads: 2,
     },
     tokenizer: { name: 'slm-qwen2', kind: 'bpe', vocabularySize: 1_024 },
-    epochs: 3,
-    proseTokens: 500_000,
-    learningRate: 2e-3,
+    pretraining: { epochs: 2, proseTokens: 300_000, learningRate: 2e-3 },
   },
+]
+
+/** The proxy model learns from the large one as it is by then. */
+export const BUILD_ORDER: readonly (readonly [ModelRecipe, StageName])[] = [
+  ...SLMS.map((recipe) => [recipe, 'pretraining'] as const),
+  [LLM, 'pretraining'],
+  [DPM, 'pretraining'],
+  [LLM, 'refining'],
+  [DPM, 'refining'],
 ]

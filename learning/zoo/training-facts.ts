@@ -1,15 +1,23 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '#base'
+import type { StageName } from './recipe.ts'
 
-/** What a training run measured of itself; kept beside the model until its card is written. */
+/** What a training run measured of itself; kept beside the model. */
 export interface TrainingFacts {
   readonly parameters: number
   readonly vocabulary: number
+  /** Rows it may have seen. */
   readonly rows: number
   readonly domains: readonly string[]
+  readonly stages: readonly StageFacts[]
+}
+
+export interface StageFacts {
+  readonly stage: StageName
   readonly steps: number
   readonly tokens: number
+  /** Nats a supervised token, averaged over the last steps. */
   readonly finalLoss: number
   readonly seconds: number
 }
@@ -20,6 +28,8 @@ export async function writeTrainingFacts(folder: string, facts: TrainingFacts): 
   await writeFileAtomic(join(folder, FILE), `${JSON.stringify(facts, undefined, 2)}\n`)
 }
 
-export async function readTrainingFacts(folder: string): Promise<TrainingFacts> {
-  return JSON.parse(await readFile(join(folder, FILE), 'utf8')) as TrainingFacts
+/** Undefined where nothing was trained yet. */
+export async function readTrainingFacts(folder: string): Promise<TrainingFacts | undefined> {
+  const text = await readFile(join(folder, FILE), 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : (JSON.parse(text) as TrainingFacts)
 }
