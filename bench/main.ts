@@ -1,9 +1,6 @@
 import { CotuneError, errorMessage, isCotuneError } from '#base'
 
-export interface Bench {
-  /** Runs the bench; with `json` it prints one JSON object to stdout, else lines for people. */
-  run(options: { readonly json: boolean; readonly args: readonly string[] }): Promise<void>
-}
+import type { Bench } from './bench.ts'
 
 /** `npm run bench -- NAME [--json]`. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {

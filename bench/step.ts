@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { packagePath } from '#base'
-import type { Bench } from './main.ts'
+import type { Bench } from './bench.ts'
 import { Contender, type StepReport } from './step/contender.ts'
 import { STEP_SHAPE, stepFlops } from './step/shape.ts'
 

@@ -9,7 +9,7 @@ import {
   DeviceTuner,
   type Scores,
 } from '#learning/tuning'
-import type { Bench } from './main.ts'
+import type { Bench } from './bench.ts'
 
 /**
  * Co-tuning without the mesh: all peers in one process, one after the other, deltas unquantised. For trying settings out:

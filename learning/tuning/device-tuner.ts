@@ -1,11 +1,10 @@
-import { createRandom } from '#base'
 import { createExecutor, type Executor, type ExecutorName } from '#engine'
-import { type Example, packExamples } from '#learning/data'
+import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
 import { adapterDelta } from './adapter-delta.ts'
 import { answerPrompt } from './answer.ts'
-import { type EvaluateInit, evaluateModel, type Tuned } from './evaluate-model.ts'
-import { Learner } from './learner.ts'
+import { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
+import { Learner, type LearnerInit } from './learner.ts'
 import {
   learnAlone,
   learnMutually,
@@ -13,7 +12,9 @@ import {
   teacherShape,
 } from './mutual-learning.ts'
 import { type TuningSettings, tuningSettings } from './settings.ts'
-import { batchShape, learningRateAt } from './steps.ts'
+import { SmallModel } from './small-model.ts'
+import { batchShape } from './steps.ts'
+import { tuneDomain } from './tune-domain.ts'
 import {
   describeModel,
   everyLinear,
@@ -58,16 +59,14 @@ export interface TuneResult {
 }
 
 const DOMAIN = 'domain'
-const OWN = 'own'
 
 /** The learning of one device: domain-specific tuning, then mutual learning of proxy and small model. */
 export class DeviceTuner {
   readonly settings: TuningSettings
-  readonly #slm: TunedModel
+  readonly #slm: SmallModel
   readonly #dpm: TunedModel
   readonly #executor: Executor
   readonly #spec: LoraSpec
-  readonly #slmSpec: LoraSpec
 
   private constructor(
     slm: TunedModel,
@@ -75,12 +74,11 @@ export class DeviceTuner {
     settings: TuningSettings,
     executor: Executor,
   ) {
-    this.#slm = slm
+    this.#slm = new SmallModel(slm, settings)
     this.#dpm = dpm
     this.settings = settings
     this.#executor = executor
     this.#spec = everyLinear(dpm, settings)
-    this.#slmSpec = everyLinear(slm, settings)
   }
 
   /** @throws CotuneError of loading a checkpoint; TUNING_SETTINGS_INVALID */
@@ -102,30 +100,20 @@ export class DeviceTuner {
   }
 
   describe(): { readonly slm: ModelDescription; readonly dpm: ModelDescription } {
-    return { slm: describeModel(this.#slm), dpm: describeModel(this.#dpm) }
+    return { slm: describeModel(this.#slm.model), dpm: describeModel(this.#dpm) }
   }
 
   /** One round on the device. The same arguments give the same result. */
   async tune(init: TuneInit): Promise<TuneResult> {
     const shared = init.shared ?? initialAdapter(this.#dpm, this.#spec, SHARED_ADAPTER)
-    const before = init.state?.domain ?? initialAdapter(this.#dpm, this.#spec, DOMAIN)
-    const { domain, loss } = await this.#tuneDomain(init, shared, before)
+    const { domain, dstLoss } = await this.#tuneDomain(init, shared)
     const shape = batchShape(this.settings)
     const teacher = teacherShape(this.settings, shape)
-    const slm = await Learner.create({ ...this.#slmLearner(), teacher })
-    const dpm = await Learner.create({
-      model: this.#dpm,
-      executor: this.#executor,
-      shape,
-      base: 'frozen',
-      adapters: [
-        { name: SHARED_ADAPTER, spec: this.#spec, trained: true },
-        { name: DOMAIN, spec: this.#spec, trained: false },
-      ],
-      teacher,
-    })
+    const executor = this.#executor
+    const slm = await Learner.create({ ...this.#slm.learner(), executor, shape, teacher })
+    const dpm = await Learner.create({ ...this.#proxy(SHARED_ADAPTER), teacher })
     try {
-      await slm.write(this.#slmVariables(init.state?.slm))
+      await slm.write(this.#slm.toVariables(init.state?.slm))
       await dpm.write(new Map([...toLeaves(SHARED_ADAPTER, shared), ...toLeaves(DOMAIN, domain)]))
       const { dpmLearningRate, dpmKdWeight } = this.settings
       const learnt = await learnMutually({
@@ -133,11 +121,11 @@ export class DeviceTuner {
         proxy: { learner: dpm, learningRate: dpmLearningRate, kdWeight: dpmKdWeight },
       })
       return {
-        state: { slm: this.#slmState(await slm.read()), domain },
+        state: { slm: this.#slm.toState(await slm.read()), domain },
         delta: adapterDelta(fromLeaves(SHARED_ADAPTER, await dpm.read()), shared),
         examples: init.examples.length,
         slmSteps: learnt.steps,
-        metrics: { ...learnt.metrics, dstLoss: loss },
+        metrics: { ...learnt.metrics, dstLoss },
       }
     } finally {
       await slm.close()
@@ -149,9 +137,11 @@ export class DeviceTuner {
   async baseline(
     init: Pick<TuneInit, 'examples' | 'rounds' | 'seed' | 'onProgress' | 'signal'>,
   ): Promise<{ readonly state: DeviceState; readonly slmSteps: number }> {
-    const slm = await Learner.create(this.#slmLearner())
+    const shape = batchShape(this.settings)
+    const executor = this.#executor
+    const slm = await Learner.create({ ...this.#slm.learner(), executor, shape })
     try {
-      await slm.write(this.#slmVariables(undefined))
+      await slm.write(this.#slm.toVariables(undefined))
       let slmSteps = 0
       for (let round = 1; round <= init.rounds; round++) {
         await slm.resetOptimiser()
@@ -162,7 +152,7 @@ export class DeviceTuner {
         })
         slmSteps += learnt.steps
       }
-      return { state: { slm: this.#slmState(await slm.read()), domain: new Map() }, slmSteps }
+      return { state: { slm: this.#slm.toState(await slm.read()), domain: new Map() }, slmSteps }
     } finally {
       await slm.close()
     }
@@ -195,50 +185,32 @@ export class DeviceTuner {
   async #tuneDomain(
     init: TuneInit,
     shared: AdapterWeights,
-    before: AdapterWeights,
-  ): Promise<{ domain: AdapterWeights; loss: number }> {
-    const { settings } = this
-    const shape = batchShape(settings)
-    const learner = await Learner.create({
+  ): Promise<{ readonly domain: AdapterWeights; readonly dstLoss: number }> {
+    const { dstEpochs: epochs, domainLearningRate: learningRate } = this.settings
+    const before = init.state?.domain ?? initialAdapter(this.#dpm, this.#spec, DOMAIN)
+    const proxy = await Learner.create(this.#proxy(DOMAIN))
+    try {
+      await proxy.write(new Map([...toLeaves(SHARED_ADAPTER, shared), ...toLeaves(DOMAIN, before)]))
+      const shape = batchShape(this.settings)
+      const dstLoss = await tuneDomain({ ...init, proxy, epochs, learningRate, shape })
+      return { domain: fromLeaves(DOMAIN, await proxy.read()), dstLoss }
+    } finally {
+      await proxy.close()
+    }
+  }
+
+  /** The proxy model with both adapters, of which one is trained. */
+  #proxy(trained: typeof SHARED_ADAPTER | typeof DOMAIN): LearnerInit {
+    return {
       model: this.#dpm,
       executor: this.#executor,
-      shape,
+      shape: batchShape(this.settings),
       base: 'frozen',
-      adapters: [
-        { name: SHARED_ADAPTER, spec: this.#spec, trained: false },
-        { name: DOMAIN, spec: this.#spec, trained: true },
-      ],
-    })
-    try {
-      await learner.write(
-        new Map([...toLeaves(SHARED_ADAPTER, shared), ...toLeaves(DOMAIN, before)]),
-      )
-      const random = createRandom(`${init.seed}/dst/${init.round}`)
-      const encoded = learner.encode(init.examples)
-      const batches = Array.from({ length: settings.dstEpochs }, () =>
-        packExamples(random.shuffle(encoded), shape),
-      ).flat()
-      const started = Date.now()
-      let loss = 0
-      let tokens = 0
-      for (const [index, batch] of batches.entries()) {
-        init.signal?.throwIfAborted()
-        const rate = learningRateAt(init.round, init.rounds, index, batches.length)
-        const result = await learner.learn(batch, settings.dpmLearningRate * rate)
-        loss += result.crossEntropy / batches.length
-        tokens += batch.tokenCount
-        init.onProgress?.({
-          phase: 'dst',
-          model: 'dpm',
-          step: index + 1,
-          steps: batches.length,
-          loss: result.crossEntropy,
-          tokensPerSecond: (1000 * tokens) / Math.max(1, Date.now() - started),
-        })
-      }
-      return { domain: fromLeaves(DOMAIN, await learner.read()), loss }
-    } finally {
-      await learner.close()
+      adapters: [SHARED_ADAPTER, DOMAIN].map((name) => ({
+        name,
+        spec: this.#spec,
+        trained: name === trained,
+      })),
     }
   }
 
@@ -256,26 +228,6 @@ export class DeviceTuner {
     }
   }
 
-  #slmLearner() {
-    const full = this.settings.slm === 'full'
-    return {
-      model: this.#slm,
-      executor: this.#executor,
-      shape: batchShape(this.settings),
-      base: full ? ('trained' as const) : ('frozen' as const),
-      adapters: full ? [] : [{ name: OWN, spec: this.#slmSpec, trained: true }],
-    }
-  }
-
-  #slmVariables(state: AdapterWeights | undefined): AdapterWeights {
-    if (this.settings.slm === 'full') return state ?? this.#slm.checkpoint.weights
-    return toLeaves(OWN, state ?? initialAdapter(this.#slm, this.#slmSpec, OWN))
-  }
-
-  #slmState(variables: AdapterWeights): AdapterWeights {
-    return this.settings.slm === 'full' ? variables : fromLeaves(OWN, variables)
-  }
-
   #tuned(init: {
     readonly model: 'slm' | 'dpm'
     readonly state?: DeviceState | undefined
@@ -290,12 +242,6 @@ export class DeviceTuner {
       ]
       return { model: this.#dpm, tuned: { adapters } }
     }
-    const slm = init.state?.slm
-    if (!slm) return { model: this.#slm, tuned: {} }
-    const tuned: Tuned =
-      this.settings.slm === 'full'
-        ? { parameters: slm }
-        : { adapters: [{ name: OWN, spec: this.#slmSpec, weights: slm }] }
-    return { model: this.#slm, tuned }
+    return { model: this.#slm.model, tuned: this.#slm.tuned(init.state?.slm) }
   }
 }

@@ -6,6 +6,7 @@ import type { BatchShape, ForwardResult, Lesson, TeacherShape } from '#learning/
 import type { Learner } from './learner.ts'
 import { natsPerByte, sameTokenizerTargets } from './same-tokenizer.ts'
 import type { TuningSettings } from './settings.ts'
+import { startStepClock } from './step-clock.ts'
 import { learningRateAt } from './steps.ts'
 import type { OnProgress, TuningProgress } from './types.ts'
 
@@ -51,7 +52,7 @@ export async function learnMutually(init: MutualLearningInit): Promise<MutualLea
   const toProxy = createTeaching(proxy.learner, model.learner, settings, shape)
   const ramp = Math.min(1, init.round / Math.max(1, settings.rampRounds))
   const sums = { model: 0, proxy: 0, modelGate: 0, proxyGate: 0 }
-  const clock = startClock(init, batches.length)
+  const clock = startStepClock(aboutSteps(init, batches.length), init.onProgress)
   for (const [index, [modelBatch, proxyBatch]] of batches.entries()) {
     signal?.throwIfAborted()
     const rate = learningRateAt(init.round, init.rounds, index, batches.length)
@@ -71,7 +72,7 @@ export async function learnMutually(init: MutualLearningInit): Promise<MutualLea
     sums.proxy += proxyLearnt.crossEntropy
     sums.modelGate += learnt.gateOpen
     sums.proxyGate += proxyLearnt.gateOpen
-    clock(index, learnt.crossEntropy, modelBatch.tokenCount + proxyBatch.tokenCount)
+    clock(index + 1, learnt.crossEntropy, modelBatch.tokenCount + proxyBatch.tokenCount)
   }
   const count = Math.max(1, batches.length)
   return {
@@ -95,14 +96,14 @@ export async function learnAlone(
 ): Promise<MutualLearningResult> {
   const { model, proxyTokenizer, signal } = init
   const batches = pairedBatches(init, proxyTokenizer)
-  const clock = startClock(init, batches.length)
+  const clock = startStepClock(aboutSteps(init, batches.length), init.onProgress)
   let sum = 0
   for (const [index, [batch]] of batches.entries()) {
     signal?.throwIfAborted()
     const rate = learningRateAt(init.round, init.rounds, index, batches.length)
     const learnt = await model.learner.learn(batch, model.learningRate * rate)
     sum += learnt.crossEntropy
-    clock(index, learnt.crossEntropy, batch.tokenCount)
+    clock(index + 1, learnt.crossEntropy, batch.tokenCount)
   }
   return { steps: batches.length, metrics: { modelLoss: sum / Math.max(1, batches.length) } }
 }
@@ -172,21 +173,9 @@ export function teacherShape(settings: TuningSettings, shape: BatchShape): Teach
 /** Room for the projection's entries: most tokens of a teacher stand for a few of the student's. */
 const ENTRIES_PER_SLOT = 4
 
-function startClock(
-  init: Pick<MutualLearningInit, 'model' | 'phase' | 'onProgress'>,
+function aboutSteps(
+  { phase = 'saml', model }: Pick<MutualLearningInit, 'phase' | 'model'>,
   steps: number,
 ) {
-  const started = Date.now()
-  let tokens = 0
-  return (index: number, loss: number, count: number): void => {
-    tokens += count
-    init.onProgress?.({
-      phase: init.phase ?? 'saml',
-      model: init.model.learner.model.role,
-      step: index + 1,
-      steps,
-      loss,
-      tokensPerSecond: (1000 * tokens) / Math.max(1, Date.now() - started),
-    })
-  }
+  return { phase, model: model.learner.model.role, steps }
 }

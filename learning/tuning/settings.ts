@@ -14,20 +14,23 @@ export const tuningSettingsSchema = z.strictObject({
   /** Rows of a batch, tokens of a row. */
   batch: z.number().int().min(1).max(1024).default(8),
   length: z.number().int().min(16).max(8192).default(128),
-  dstEpochs: z.number().int().min(0).default(2),
+  dstEpochs: z.number().int().min(0).default(1),
   samlEpochs: z.number().int().min(1).default(4),
   cloudEpochs: z.number().int().min(0).default(1),
   /** Public rows that the cloud peer learns from in a round. */
   cloudExamples: z.number().int().min(1).default(600),
   slmLearningRate: z.number().positive().default(1e-3),
-  dpmLearningRate: z.number().positive().default(2e-3),
+  /** Of the proxy model's private adapter. */
+  domainLearningRate: z.number().positive().default(5e-4),
+  /** Of its shared adapter on a device: low, or it learns the examples by heart and has nothing left to teach. */
+  dpmLearningRate: z.number().positive().default(3e-4),
   cloudDpmLearningRate: z.number().positive().default(5e-4),
   llmLearningRate: z.number().positive().default(5e-4),
   /** a: weight of the knowledge-distillation loss in the small model's (or the large model's) loss. */
   modelKdWeight: z.number().min(0).max(1).default(0.5),
   /** b: the same in the proxy model's. */
   dpmKdWeight: z.number().min(0).max(1).default(0.5),
-  temperature: z.number().positive().default(2),
+  temperature: z.number().positive().default(1),
   topK: z.number().int().min(1).max(1024).default(32),
   /** a and b grow linearly from 0 over this many rounds: an untrained peer is noise. */
   rampRounds: z.number().int().min(0).default(0),
