@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type EncodedExample, encodeExample, packExamples } from '#learning/data'
 import { ForwardPass } from '#learning/train'
 import { forward } from '../models/forward.ts'
 import { randomModel } from '../models/random-model.ts'
 import { bpe, COLOUR_EXAMPLES, executor, tinyConfig } from './toy-models.ts'
+
+// Seconds alone on a machine; compiling is slow beside other work.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const SHAPE = { batch: 4, length: 64, rows: 96, examples: 10 }
 const TOP_K = 5

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createRandom } from '#base'
 import {
   constant,
@@ -20,6 +20,9 @@ import {
   weightedMean,
 } from '../../../learning/train/losses.ts'
 import { executor } from './toy-models.ts'
+
+// Seconds alone on a machine; compiling is slow beside other work.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 async function evaluate(
   outputs: Record<string, Node>,

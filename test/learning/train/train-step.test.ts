@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createRandom } from '#base'
 import type { Tensor } from '#engine'
 import type { SparseTargets } from '#learning/align'
@@ -7,6 +7,9 @@ import { createAdapter, type LoraSpec, toLeaves } from '#learning/lora'
 import { type BatchShape, ForwardPass, type Trainee, TrainStep } from '#learning/train'
 import { randomModel } from '../models/random-model.ts'
 import { bpe, COLOUR_EXAMPLES, executor, tinyConfig, tinyTrainee } from './toy-models.ts'
+
+// Seconds alone on a machine; compiling is slow beside other work.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const SHAPE: BatchShape = { batch: 4, length: 64, rows: 96, examples: 10 }
 const SPEC: LoraSpec = {

@@ -1,10 +1,13 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { tensor } from '#engine'
 import { loraA, loraB } from '#learning/lora'
 import { type AdapterWeights, CloudTuner, DeviceTuner } from '#learning/tuning'
 import { COLOUR_EXAMPLES } from '../train/toy-models.ts'
 import { saveToy, TOY_SETTINGS } from './toy-checkpoints.ts'
 import { folderOfFile, plain } from './toy-folders.ts'
+
+// Seconds alone on a machine; compiling is slow beside other work.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const parent = folderOfFile()
 const ROUND = { examples: COLOUR_EXAMPLES, round: 1, rounds: 2, seed: 'cloud', shared: undefined }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { sha256Hex } from '#base'
 import { applyDelta } from '#learning/aggregate'
 import { fromLeaves, toLeaves } from '#learning/lora'
@@ -21,6 +21,9 @@ import { everyLinear, initialAdapter } from '../../../learning/tuning/tuned-mode
 import { COLOUR_EXAMPLES, executor, unigram } from '../train/toy-models.ts'
 import { saveToy, TOY_SETTINGS } from './toy-checkpoints.ts'
 import { folderOfFile, largestDifference, plain } from './toy-folders.ts'
+
+// Seconds alone on a machine; compiling is slow beside other work.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const parent = folderOfFile()
 const ROUND: TuneInit = { examples: COLOUR_EXAMPLES, round: 1, rounds: 3, seed: 7 }

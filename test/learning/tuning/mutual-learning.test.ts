@@ -36,23 +36,49 @@ it(
     const settings = {
       ...TOY_SETTINGS,
       dstEpochs: 0,
-      samlEpochs: 12,
+      samlEpochs: 80,
+      modelKdWeight: 0.8,
       topK: 16,
       dpmLearningRate: 1e-5,
     }
     const tuner = await DeviceTuner.create({ slm, dpm, settings, threads: 1 })
     const heldOut = opinions('held out', 64, 0.6)
-    const at = async (state?: DeviceState) =>
+    const natsPerByte = async (state: DeviceState) =>
       Math.log((await tuner.evaluate({ model: 'slm', state, examples: heldOut })).perplexityPerByte)
     const results: { alone: number; mutual: number }[] = []
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [1, 2]) {
       const few = { examples: opinions(`few ${seed}`, 16, 0.6), rounds: 1, seed }
       const alone = await tuner.baseline(few)
       const mutual = await tuner.tune({ ...few, round: 1 })
       expect(mutual.slmSteps).toBe(alone.slmSteps)
-      results.push({ alone: await at(alone.state), mutual: await at(mutual.state) })
+      results.push({
+        alone: await natsPerByte(alone.state),
+        mutual: await natsPerByte(mutual.state),
+      })
     }
-    console.log(results, await at(), await tuner.evaluate({ model: 'dpm', examples: heldOut }))
+    const mean = (which: 'alone' | 'mutual') =>
+      results.reduce((sum, result) => sum + result[which], 0) / results.length
+    // Alone it learns its few rows by heart: 0.85 nats per byte against 0.63 when this was written.
+    expect(mean('mutual')).toBeLessThan(0.9 * mean('alone'))
+  },
+  SLOW_MS,
+)
+
+it(
+  'does not listen to a proxy model that knows less',
+  async () => {
+    const slm = await saveToy(parent, 'slm', { examples: opinions('any', 192, 0), epochs: 5 })
+    const settings = { ...TOY_SETTINGS, dstEpochs: 0, samlEpochs: 2, dpmLearningRate: 1e-5 }
+    const ignorant = await saveToy(parent, 'llm')
+    const tuner = await DeviceTuner.create({ slm, dpm: ignorant, settings, threads: 1 })
+    const { metrics } = await tuner.tune({
+      examples: opinions('few', 16, 0.6),
+      round: 1,
+      rounds: 1,
+      seed: 1,
+    })
+    expect(metrics.modelGateOpen).toBe(0)
+    expect(metrics.dpmGateOpen).toBeGreaterThan(0.5)
   },
   SLOW_MS,
 )
