@@ -9,7 +9,7 @@ export interface ConfigSources {
   /** A TOML file; a missing one counts as empty unless `required`. */
   readonly path?: string
   readonly required?: boolean
-  /** `COTUNE_SECTION__KEY` variables: `COTUNE_ENGINE__THREADS=2` sets `engine.threads`. */
+  /** `COTUNE_SECTION__KEY` variables: `COTUNE_ENGINE__THREADS=2` sets `engine.threads`, `COTUNE_TUNING__SAML_EPOCHS` sets `tuning.samlEpochs`. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** From the command line; wins over everything. `undefined` means not given. */
   readonly overrides?: Readonly<Record<string, unknown>>
@@ -59,7 +59,7 @@ export function loadConfig<S extends z.ZodObject>(
   const key = issue?.path.join('.') ?? ''
   const origin = origins.get(key) ?? 'configuration'
   throw new CotuneError('CONFIG_INVALID', `${origin}: ${key}: ${issue?.message ?? 'invalid'}`, {
-    hint: `correct the value of ${key || 'the configuration'}; \`cotune config show\` prints what is in force`,
+    hint: `correct ${key || 'the configuration'}; docs/operations.md lists every key of config.toml`,
     data: { key, origin },
     exit: EXIT.config,
   })
@@ -71,7 +71,7 @@ function readText(path: string, required: boolean): string {
   } catch (cause) {
     if (!required && (cause as NodeJS.ErrnoException).code === 'ENOENT') return ''
     throw new CotuneError('CONFIG_UNREADABLE', `cannot read ${path}: ${errorMessage(cause)}`, {
-      hint: 'check the path given by --config and its permissions',
+      hint: 'check config.toml in the home of this peer and its permissions',
       cause,
       data: { path },
       exit: EXIT.config,
@@ -133,7 +133,7 @@ function fromEnvironment(
   let node = root
   for (const part of parts) {
     if (node.kind === 'open') {
-      path.push(part.toLowerCase())
+      path.push(camelCase(part))
       node = { kind: 'value' }
       continue
     }
@@ -148,6 +148,11 @@ function fromEnvironment(
     node = match[1]
   }
   return { path, node }
+}
+
+/** `SAML_EPOCHS` as `samlEpochs`: keys of an open section are not known here, so the underscores say where the capitals are. */
+function camelCase(part: string): string {
+  return part.toLowerCase().replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** Text stays text; lists are separated by commas; the rest reads as TOML's numbers and booleans do. */

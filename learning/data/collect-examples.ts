@@ -136,7 +136,7 @@ function readRow(row: Row | BrokenRow, columns: Columns, options: CollectOptions
   }
   if (`${instruction}${input}`.trim() === '') {
     return importError('IMPORT_ROW_NO_QUESTION', `${where}: instruction and input are both empty`, {
-      hint: 'map your column to input: --map input=question',
+      hint: 'map your column to input: --columns input=question',
       data,
     })
   }

@@ -28,21 +28,27 @@ describe('loadConfig', () => {
     const path = file('name = "a"\n\n[engine]\nmaxThreads = 2\nexecutor = "tensorflow"\n')
     const { value, origins } = loadConfig(schema, {
       path,
-      env: { COTUNE_ENGINE__MAX_THREADS: '3', COTUNE_LISTEN: '/a, /b', COTUNE_TUNING__EPOCHS: '2' },
+      env: {
+        COTUNE_ENGINE__MAX_THREADS: '3',
+        COTUNE_LISTEN: '/a, /b',
+        COTUNE_TUNING__RANK: '2',
+        COTUNE_TUNING__SAML_EPOCHS: '4',
+      },
       overrides: { name: 'flagged', engine: { executor: undefined } },
     })
     expect(value).toEqual({
       name: 'flagged',
       listen: ['/a', '/b'],
       engine: { executor: 'tensorflow', maxThreads: 3 },
-      tuning: { epochs: 2 },
+      tuning: { rank: 2, samlEpochs: 4 },
     })
     expect(Object.fromEntries(origins)).toEqual({
       name: 'flag',
       listen: 'COTUNE_LISTEN',
       'engine.maxThreads': 'COTUNE_ENGINE__MAX_THREADS',
       'engine.executor': `${path}:5`,
-      'tuning.epochs': 'COTUNE_TUNING__EPOCHS',
+      'tuning.rank': 'COTUNE_TUNING__RANK',
+      'tuning.samlEpochs': 'COTUNE_TUNING__SAML_EPOCHS',
     })
   })
 
