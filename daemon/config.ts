@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { packagePath } from '#base'
 
-/** What a device can be told; README.md explains each key. Unknown keys are refused by `loadConfig`. */
+/** What a device can be told; docs/operations.md explains each key. Unknown keys are refused by `loadConfig`. */
 export const daemonConfigSchema = z.object({
   /** What the mesh calls this device. */
   name: z.string().min(1).max(64).default('device'),
