@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Role } from '#protocols/api'
@@ -14,8 +16,6 @@ export interface LocalMeshInit {
   /** Leave the folder in place. */
   readonly keep?: boolean
 }
-
-const LISTEN = ['/ip4/127.0.0.1/tcp/0']
 
 /** A cloud peer and devices as child processes, all in one temporary folder. */
 export class LocalMesh {
@@ -101,7 +101,8 @@ export class LocalMesh {
     await mkdir(home, { mode: 0o700 })
     const text = renderConfig(role, {
       name,
-      listen: LISTEN,
+      // A device may take any port each time; the cloud peer must be found again after a restart.
+      listen: [`/ip4/127.0.0.1/tcp/${role === 'cloud' ? await freePort() : 0}`],
       models,
       engine: { threads: threads[role] },
       // The cloud peer's order of training comes from the id of the run.
@@ -110,4 +111,14 @@ export class LocalMesh {
     await writeFile(configPath(home), text, { mode: 0o600 })
     this.restart(name)
   }
+}
+
+/** A port that nobody listens on; somebody could take it before it is used, which then is an error of its own. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }

@@ -20,6 +20,9 @@ afterEach(async () => {
 it('co-tunes three devices and a cloud peer, and leaves nothing behind', async () => {
   const [program = '', ...args] = SOURCE_COMMAND
   const limits = ['--train', '60', '--public', '40', '--rounds', '1', '--eval-limit', '12']
+  // Other models than the package's may be given, while those are being made.
+  const models = process.env.COTUNE_TEST_MODELS
+  if (models) limits.push('--models', models)
   const child = spawn(program, [...args, 'mesh', ...limits, '--json'], {
     cwd: packagePath(),
     env: { ...process.env, TMPDIR: temporary },
