@@ -2,10 +2,13 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { EXIT } from '#base'
 import { runCli } from '../../cli/run-cli.ts'
 import { fakeIo } from './fake-io.ts'
+
+// The first identity loads libp2p, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 90_000 })
 
 let home: string
 

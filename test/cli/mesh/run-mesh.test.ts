@@ -14,6 +14,9 @@ import { fakeIo } from '../fake-io.ts'
 const SOURCE = ['--import', 'tsx', '--conditions=cotune-source']
 const COMMAND = [process.execPath, ...SOURCE, packagePath('test/cli/mesh/fake-peer.ts')]
 
+// Real processes: on a machine that does other work as well they take their time to start.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 })
+
 let folder: string
 
 beforeEach(async () => {
@@ -50,7 +53,7 @@ function plan(changes: Partial<MeshPlan> = {}): MeshPlan {
     publicRows: 10,
     evaluationRows: 8,
     seed: 1,
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     concurrency: 2,
     threads: { device: 1, cloud: 2 },
     ...changes,
@@ -141,13 +144,13 @@ it('takes its peers along when it is killed', async () => {
   const parent = await startParent()
   expect(await peersAlive()).toBe(3)
   parent.kill('SIGKILL')
-  await vi.waitFor(async () => expect(await peersAlive()).toBe(0), { timeout: 8_000 })
+  await vi.waitFor(async () => expect(await peersAlive()).toBe(0), { timeout: 20_000 })
 })
 
 /** A mesh in a process of its own that waits for rounds which never end. */
 async function startParent() {
   const script = join(folder, 'parent.mts')
-  const slow = { ...plan(), timeoutMs: 20_000 }
+  const slow = { ...plan(), timeoutMs: 60_000 }
   await writeFile(
     script,
     `import { runMesh } from ${JSON.stringify(packagePath('cli/mesh/run-mesh.ts'))}
@@ -161,7 +164,7 @@ async function startParent() {
     env: { ...process.env, FAKE_PEER_HANGS: 'yes' },
     cwd: packagePath(),
   })
-  for (let i = 0; i < 200 && (await peersAlive()) < 3; i++) await delay(50)
+  for (let i = 0; i < 600 && (await peersAlive()) < 3; i++) await delay(50)
   return parent
 }
 
