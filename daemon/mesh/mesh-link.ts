@@ -117,20 +117,22 @@ export class MeshLink implements CloudLink {
   }
 
   /** By gossip once; when that was lost, with the next question. */
-  async offer(row: RoundRow): Promise<Uint8Array> {
+  async offer(row: RoundRow, note: (announcement: Uint8Array) => void): Promise<void> {
+    const { announcements } = this.#components
     const blobId = row.sealed ?? ''
     if (this.#offer?.blobId !== blobId) {
-      const announcement = await this.#components.announcements.publish({
+      const announcement = announcements.sign({
         type: 'update-offer',
         round: row.round,
         blobId,
         sizeBytes: row.sealedBytes ?? 0,
         expiresAt: expiryOf(row),
       })
+      note(announcement.bytes)
       this.#offer = { blobId, announcement }
+      await announcements.repeat(announcement)
     }
     this.#init.onAskSoon()
-    return this.#offer.announcement.bytes
   }
 
   async fetchVersion({ blobId }: PublishedVersion, signal: AbortSignal): Promise<Uint8Array> {

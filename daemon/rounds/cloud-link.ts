@@ -35,8 +35,8 @@ export interface CloudLink {
   onChange(listener: () => void): () => void
   /** Encodes, seals to the cloud peer and stores for serving; nothing leaves yet. Durable when it resolves. */
   seal(row: RoundRow, delta: AdapterWeights, counter: number): Promise<SealedUpdate>
-  /** Tells the cloud peer that the sealed update may be fetched; resolves to the bytes of the announcement. */
-  offer(row: RoundRow, signal: AbortSignal): Promise<Uint8Array>
+  /** Tells the cloud peer that the sealed update may be fetched. `note` is given the announcement before the first byte goes. */
+  offer(row: RoundRow, note: (announcement: Uint8Array) => void): Promise<void>
   /** Fetches a version from any holder and checks who signed it; resolves to its content, an adapter. */
   fetchVersion(version: PublishedVersion, signal: AbortSignal): Promise<Uint8Array>
   /** No longer serves a sealed update. */

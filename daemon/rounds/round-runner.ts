@@ -151,7 +151,7 @@ export class RoundRunner implements Startable {
       case 'seal':
         return this.#seal(action.row)
       case 'offer':
-        return this.#offer(action.row, signal)
+        return this.#offer(action.row)
       case 'settle':
         return this.#settle(action.row, action.verdict)
       case 'fetch-version':
@@ -198,17 +198,18 @@ export class RoundRunner implements Startable {
     this.#init.onRound(store.rounds.offered(row.runId, row.round, sealed))
   }
 
-  async #offer(row: RoundRow, signal: AbortSignal): Promise<void> {
+  async #offer(row: RoundRow): Promise<void> {
     const { link, clock } = this.#components
     this.#lastOffer = { blobId: row.sealed ?? '', at: clock.now() }
-    const announcement = await link.offer(row, signal)
-    this.#note({
-      kind: 'announcement',
-      round: row.round,
-      bytes: announcement.length,
-      sha256: sha256Hex(announcement),
-      sealed: false,
-    })
+    await link.offer(row, (announcement) =>
+      this.#note({
+        kind: 'announcement',
+        round: row.round,
+        bytes: announcement.length,
+        sha256: sha256Hex(announcement),
+        sealed: false,
+      }),
+    )
   }
 
   #settle(row: RoundRow, verdict: UpdateVerdict): void {

@@ -53,14 +53,20 @@ export class Announcements {
 
   /** Signs and gossips. Returns what was signed, to be stored and given again on asking. */
   async publish(body: AnnouncementBody): Promise<Announcement> {
-    const { identity, mesh } = this.#components
-    const announcement = signAnnouncement(identity, this.#init.runId, body, this.now())
-    this.#window.judge(announcement, this.now())
-    await mesh.publish(announcement.bytes)
+    const announcement = this.sign(body)
+    await this.repeat(announcement)
     return announcement
   }
 
-  /** Gossips again what was signed before. */
+  /** Signs without a word to anybody, for who must note first what will leave. */
+  sign(body: AnnouncementBody): Announcement {
+    const { identity } = this.#components
+    const announcement = signAnnouncement(identity, this.#init.runId, body, this.now())
+    this.#window.judge(announcement, this.now())
+    return announcement
+  }
+
+  /** Gossips what was signed before. */
   async repeat(announcement: Pick<Announcement, 'bytes'>): Promise<void> {
     await this.#components.mesh.publish(announcement.bytes)
   }

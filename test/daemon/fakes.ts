@@ -118,11 +118,11 @@ export class FakeLink implements CloudLink {
     this.sealedRounds.push(row.round)
     return { blobId: sha256Hex(`${row.round}/${counter}`), sizeBytes: 99, counter }
   }
-  offer: CloudLink['offer'] = async (row) => {
+  offer: CloudLink['offer'] = async (row, note) => {
+    note(utf8(`offer ${row.round}`))
     this.offered.push(row.sealed ?? '')
     if (this.accepting) this.verdicts.set(row.sealed ?? '', { accepted: true, reason: '' })
     this.changed()
-    return utf8(`offer ${row.round}`)
   }
   fetchVersion: CloudLink['fetchVersion'] = async (version) => {
     const content = this.contents.get(version.blobId)
