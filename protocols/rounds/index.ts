@@ -4,11 +4,6 @@ export {
   type AnnouncementsComponents,
   type AnnouncementsInit,
 } from './announcements.ts'
-export {
-  type Participation,
-  type ParticipationEvent,
-  reduceParticipation,
-} from './participation.ts'
 export { ReplayWindow } from './replay-window.ts'
 export {
   isOver,

@@ -1,3 +1,2 @@
-export { encodeWithFeedback } from './error-feedback.ts'
 export type { Precision } from './tensor-codec.ts'
 export { type AdapterUpdate, decodeUpdate, encodeUpdate } from './update-codec.ts'

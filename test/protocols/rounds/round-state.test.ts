@@ -3,12 +3,9 @@ import { describe, expect, it } from 'vitest'
 import {
   isOver,
   openRound,
-  type Participation,
-  type ParticipationEvent,
   type RoundEvent,
   type RoundState,
   type RoundTerms,
-  reduceParticipation,
   reduceRound,
 } from '#protocols/rounds'
 
@@ -138,76 +135,5 @@ describe('reduceRound', () => {
       }),
       { numRuns: 500 },
     )
-  })
-})
-
-describe('reduceParticipation', () => {
-  const blobId = 'bb'.repeat(32)
-  const receipt = (outcome: 'counted' | 'refused', code?: string): ParticipationEvent => ({
-    type: 'receipt',
-    receipt: {
-      type: 'update-receipt',
-      round: 4,
-      blobId,
-      peerId: 'me',
-      outcome,
-      ...(code !== undefined && { code }),
-    },
-  })
-  const closed = (round: number): ParticipationEvent => ({
-    type: 'closed',
-    closed: { type: 'round-closed', round, outcome: 'published', counted: 2 },
-  })
-  const phases = (...events: readonly ParticipationEvent[]) => {
-    let state: Participation | undefined
-    return events.map((event) => {
-      state = reduceParticipation(state, event)
-      return state?.phase
-    })
-  }
-  const opened = { type: 'opened', terms } as const
-  const tuned = { type: 'tuned', blobId } as const
-  const offered = { type: 'offered', blobId } as const
-
-  it('goes from open to closed', () => {
-    expect(phases(opened, tuned, offered, receipt('counted'), closed(4))).toEqual([
-      'open',
-      'tuned',
-      'offered',
-      'received',
-      'closed',
-    ])
-  })
-
-  it('takes a receipt that overtakes the note of the offer, and one that comes twice', () => {
-    expect(phases(opened, tuned, receipt('counted'), offered, receipt('counted'))).toEqual([
-      'open',
-      'tuned',
-      'received',
-      'received',
-      'received',
-    ])
-  })
-
-  it('keeps why it was refused', () => {
-    let state = [opened, tuned, offered].reduce<Participation | undefined>(
-      reduceParticipation,
-      undefined,
-    )
-    state = reduceParticipation(state, receipt('refused', 'UPDATE_WRONG_BASE'))
-    expect(state).toMatchObject({ phase: 'closed', code: 'UPDATE_WRONG_BASE' })
-  })
-
-  it('follows the newest round, and hears an old one no more', () => {
-    const next = { type: 'opened', terms: { ...terms, round: 5 } } as const
-    expect(phases(opened, tuned, next, closed(4), tuned, opened)).toEqual([
-      'open',
-      'tuned',
-      'open',
-      'open',
-      'tuned',
-      'tuned',
-    ])
-    expect(phases(tuned, closed(4))).toEqual([undefined, undefined])
   })
 })

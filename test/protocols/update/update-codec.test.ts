@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createRandom, isCotuneError } from '#base'
 import type { AdapterWeights } from '#learning/tuning'
-import { decodeUpdate, encodeUpdate, encodeWithFeedback, type Precision } from '#protocols/update'
+import { decodeUpdate, encodeUpdate, type Precision } from '#protocols/update'
 
 function adapter(scale = 0.01, seed = 'adapter'): AdapterWeights {
   const random = createRandom(seed)
@@ -150,40 +150,5 @@ describe('update codec', () => {
       ),
       { numRuns: 2_000 },
     )
-  })
-})
-
-describe('error feedback', () => {
-  it('makes the sum of what was sent follow the sum of what was wanted', () => {
-    let residual: AdapterWeights | undefined
-    const rounds = 30
-    const sums: Record<'wanted' | 'plain' | 'feedback', Map<string, Float32Array>> = {
-      wanted: new Map(),
-      plain: new Map(),
-      feedback: new Map(),
-    }
-    const add = (sum: Map<string, Float32Array>, weights: AdapterWeights) => {
-      for (const [name, { data }] of weights) {
-        const values = sum.get(name) ?? new Float32Array(data.length)
-        for (const [i, value] of data.entries()) values[i]! += value
-        sum.set(name, values)
-      }
-    }
-    // The same delta each round: rounding errs to the same side every time.
-    const delta = adapter()
-    for (let round = 0; round < rounds; round++) {
-      const next = encodeWithFeedback({ delta, examples: 1 }, residual)
-      residual = next.residual
-      add(sums.wanted, delta)
-      add(sums.plain, decodeUpdate(encodeUpdate({ delta, examples: 1 }, 'int8')).delta)
-      add(sums.feedback, decodeUpdate(next.bytes).delta)
-    }
-    const asWeights = (sum: Map<string, Float32Array>): AdapterWeights =>
-      new Map(
-        [...sum].map(([name, data]) => [name, { dtype: 'float32', shape: [data.length], data }]),
-      )
-    const wanted = asWeights(sums.wanted)
-    const withFeedback = error(wanted, asWeights(sums.feedback))
-    expect(withFeedback).toBeLessThan(0.1 * error(wanted, asWeights(sums.plain)))
   })
 })
