@@ -47,3 +47,4 @@ export {
   openDatabase,
 } from './sqlite.ts'
 export { storageError } from './storage-error.ts'
+export { Wake } from './wake.ts'

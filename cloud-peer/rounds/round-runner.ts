@@ -6,6 +6,7 @@ import {
   type JobQueue,
   type Logger,
   type Startable,
+  Wake,
 } from '#base'
 import type { AdapterWeights } from '#learning/aggregate'
 import { decodeAdapter, encodeAdapter } from '#learning/lora'
@@ -15,7 +16,6 @@ import type { RoundRow } from '../store/rounds.ts'
 import type { Progress, Tuner, WeightedDelta } from '../tuner.ts'
 import { replayRound } from './replay-round.ts'
 import { type TermsInit, termsOf } from './terms.ts'
-import { Wake } from './wake.ts'
 
 export interface RoundRunnerComponents {
   readonly store: CloudStore

@@ -5,6 +5,7 @@ import {
   isCotuneError,
   type Logger,
   type Startable,
+  Wake,
 } from '#base'
 import { decodeAdapter } from '#learning/lora'
 import type { BlobExchange } from '#protocols/transfer'
@@ -13,7 +14,6 @@ import type { Contribution, Offer } from '../store/contributions.ts'
 import type { Tuner, WeightedDelta } from '../tuner.ts'
 import { sweepBlobs } from './sweep-blobs.ts'
 import type { OpenedUpdate, UpdateVault } from './update-vault.ts'
-import { Wake } from './wake.ts'
 
 export interface UpdateIntakeComponents {
   readonly store: CloudStore

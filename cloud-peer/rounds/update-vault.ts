@@ -13,6 +13,12 @@ export interface UpdateVaultComponents {
   readonly clock: Clock
 }
 
+export interface UpdateVaultInit {
+  readonly maxUpdateBytes: number
+  /** The most examples that an update is weighed by, whatever its device states. */
+  readonly maxWeight: number
+}
+
 export interface OpenedUpdate {
   readonly manifest: Manifest
   readonly content: AdapterUpdate
@@ -21,11 +27,11 @@ export interface OpenedUpdate {
 /** Sealed updates on disk: they stay sealed there, and are opened one at a time when they are needed. */
 export class UpdateVault {
   readonly #components: UpdateVaultComponents
-  readonly #maxUpdateBytes: number
+  readonly #init: UpdateVaultInit
 
-  constructor(components: UpdateVaultComponents, init: { readonly maxUpdateBytes: number }) {
+  constructor(components: UpdateVaultComponents, init: UpdateVaultInit) {
     this.#components = components
-    this.#maxUpdateBytes = init.maxUpdateBytes
+    this.#init = init
   }
 
   /**
@@ -50,10 +56,11 @@ export class UpdateVault {
     return { manifest: opened.manifest, content: decodeUpdate(opened.content) }
   }
 
-  /** An update that counts, with its weight. */
+  /** An update that counts, with its weight: the examples its device states, up to `maxWeight`. */
   async read(contribution: Contribution): Promise<WeightedDelta> {
     const { content } = await this.open(contribution)
-    return { delta: content.delta, weight: contribution.examples ?? content.examples }
+    const examples = contribution.examples ?? content.examples
+    return { delta: content.delta, weight: Math.min(examples, this.#init.maxWeight) }
   }
 
   #policy({ round, device }: Pick<Offer, 'round' | 'device'>): UpdatePolicy {
@@ -69,7 +76,7 @@ export class UpdateVault {
       round,
       baseDigest: open.baseDigest,
       keyIds: keys.all().map(({ keyId }) => keyId),
-      maxBytes: this.#maxUpdateBytes,
+      maxBytes: this.#init.maxUpdateBytes,
       now: clock.now(),
       senderId: device,
       lastCounter: store.contributions.counterOf(device) || undefined,

@@ -7,6 +7,7 @@ import {
   type Startable,
   sha256Hex,
   storageError,
+  Wake,
 } from '#base'
 import { decodeAdapter } from '#learning/lora'
 import type { OnProgress, Scores } from '#learning/tuning'
@@ -18,7 +19,6 @@ import type { VersionRow } from '../store/version-store.ts'
 import type { CloudLink, PublishedVersion, UpdateVerdict } from './cloud-link.ts'
 import { judgeVersion, type VersionTolerance } from './judge-version.ts'
 import { type Action, nextAction, type Situation, type WaitReason } from './next-action.ts'
-import { Wake } from './wake.ts'
 
 export interface RoundRunnerComponents {
   readonly store: DeviceStore

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { Wake } from '../../daemon/rounds/wake.ts'
+import { Wake } from '#base'
 
 describe('Wake', () => {
   it('ends at a ring, one that came before included, at the time or at the abort, and leaves nothing behind', async () => {
