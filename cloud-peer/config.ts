@@ -31,6 +31,8 @@ export const cloudConfigSchema = z.object({
         .default(hours(1)),
       /** `exact` merges the products of LoRA factors, `fedavg` averages each factor. */
       strategy: z.enum(['exact', 'fedavg']).default('exact'),
+      /** What a device states beyond so many examples gives it no more weight in the mean. */
+      maxWeight: z.number().int().min(1).default(10_000),
       /** A device's sealed update may be this large. */
       maxUpdateBytes: z
         .number()
@@ -38,6 +40,12 @@ export const cloudConfigSchema = z.object({
         .min(1_024)
         .max(MAX_BLOB_BYTES)
         .default(64 * 1_048_576),
+    })
+    .prefault({}),
+  import: z
+    .object({
+      maxCharacters: z.number().int().min(1).default(20_000),
+      maxTotalCharacters: z.number().int().min(1).default(200_000_000),
     })
     .prefault({}),
   /** How long devices seal their updates to one key. */

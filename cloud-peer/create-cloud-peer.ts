@@ -95,7 +95,7 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
   const alerts = new Alerts(events, clock)
   const narrator = new Narrator({ store, events, view, alerts, clock, logger })
 
-  const vault = new UpdateVault({ store, keys, clock }, { maxUpdateBytes })
+  const vault = new UpdateVault({ store, keys, clock }, config.rounds)
   const holders = (device: string) => [device, ...board.online().filter((id) => id !== device)]
   const intake = new UpdateIntake(
     { store, exchange, vault, tuner, holders, clock, logger },
@@ -145,7 +145,12 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
     role: 'cloud',
     handlers: createHandlers(
       { store, membership, runner, scoring, view, narrator, events },
-      { status, roundSettings: config.rounds, requestStop: init.requestStop ?? (() => undefined) },
+      {
+        status,
+        roundSettings: config.rounds,
+        importLimits: config.import,
+        requestStop: init.requestStop ?? (() => undefined),
+      },
     ),
     events,
     health: () => readHealth(peer.ready, alerts.all()),

@@ -1,7 +1,7 @@
 import type { EventLog } from '#base'
 import type { ApiHandlers, PeerEvent, StartRunRequest, Status } from '#protocols/api'
 import type { CloudMembership } from '../membership.ts'
-import { importPublicRows } from '../public-data.ts'
+import { type ImportLimits, importPublicRows } from '../public-data.ts'
 import type { RoundRunner } from '../rounds/round-runner.ts'
 import type { Narrator } from '../status/narrator.ts'
 import type { RoundView } from '../status/round-view.ts'
@@ -22,6 +22,7 @@ export interface HandlerComponents {
 export interface HandlerInit {
   readonly status: () => Status
   readonly roundSettings: RoundSettings
+  readonly importLimits: ImportLimits
   /** Ends this process in order. */
   readonly requestStop: () => void
 }
@@ -47,7 +48,7 @@ export function createHandlers(
       return {}
     },
     'POST /v1/data': async (request) => {
-      const report = await importPublicRows(store.examples, request)
+      const report = await importPublicRows(store.examples, request, init.importLimits)
       const dataset = store.examples.datasets().find(({ name }) => name === request.name)
       if (dataset && !report.dryRun) events.emit({ type: 'dataset', dataset })
       narrator.publicData(store.examples.count())

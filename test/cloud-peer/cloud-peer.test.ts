@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { silentLogger } from '#base'
-import { type CloudPeer, cloudConfigSchema, createCloudPeer } from '#cloud-peer'
+import {
+  type CloudConfigInput,
+  type CloudPeer,
+  cloudConfigSchema,
+  createCloudPeer,
+} from '#cloud-peer'
 import { decodeAdapter } from '#learning/lora'
 import { type ApiClient, controlSocketPath, createApiClient } from '#protocols/api'
 import type { AnnouncementBody, RoundOpen } from '#protocols/rounds'
 import { FakeDevice } from './fake-device.ts'
-import { adapterOf, FakeTuner } from './fake-tuner.ts'
+import { adapterOf, FakeTuner, levelOf } from './fake-tuner.ts'
 
 let home: string
 let cloud: CloudPeer
@@ -26,9 +31,12 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-async function startCloud(listen = '/ip4/127.0.0.1/tcp/0'): Promise<void> {
+async function startCloud(
+  listen = '/ip4/127.0.0.1/tcp/0',
+  rounds: CloudConfigInput['rounds'] = {},
+): Promise<void> {
   cloud = await createCloudPeer({
-    config: cloudConfigSchema.parse({ home, name: 'cloud', listen: [listen] }),
+    config: cloudConfigSchema.parse({ home, name: 'cloud', listen: [listen], rounds }),
     logger: silentLogger,
     createTuner: async () => new FakeTuner(),
   })
@@ -113,6 +121,25 @@ describe('a cloud peer', () => {
     const content = decodeAdapter(await a.fetchVersion(version?.blobId ?? ''))
     // Exact aggregation of rank-one products that share their B: the mean of A, balanced.
     expect(content.size).toBe(2)
+  })
+
+  it('gives a device no more weight than maxWeight, whatever it states', async () => {
+    await cloud.stop()
+    await startCloud(undefined, { strategy: 'fedavg', maxWeight: 2 })
+    const [modest, boastful] = [await newDevice('modest'), await newDevice('boastful')]
+    await begin(1, 2)
+    for (const [device, level, examples] of [
+      [modest, 10, 2],
+      [boastful, 40, 1_000_000],
+    ] as const) {
+      const update = { delta: adapterOf(level, 1), examples }
+      await device.ask(await device.seal(await termsOf(device), update))
+    }
+    await eventually(async () => (await status()).dpmVersion).toBe(1)
+    const told = await modest.ask()
+    const version = told.find((body) => body.type === 'version-published')
+    const content = decodeAdapter(await modest.fetchVersion(version?.blobId ?? ''))
+    expect(levelOf(content)).toBeCloseTo(25, 1)
   })
 
   it('refuses what is replayed, forged, stale or broken, and goes on', async () => {

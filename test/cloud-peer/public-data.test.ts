@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '#base'
 import { isPublic } from '#learning/data'
@@ -38,7 +39,11 @@ const rows = Array.from({ length: 200 }, (_, n) => ({
 const publicRows = rows.filter(({ id }) => isPublic(id))
 
 const importing = (request: Partial<ImportRequest> & { readonly path: string }) =>
-  importPublicRows(store.examples, { name: 'set', ...request })
+  importPublicRows(
+    store.examples,
+    { name: 'set', ...request },
+    { maxCharacters: 20_000, maxTotalCharacters: 1_000_000 },
+  )
 
 describe('importing public rows', () => {
   it('takes the public half only, once', async () => {
@@ -69,9 +74,9 @@ describe('importing public rows', () => {
     await importing({ path: await fileOf(rows) })
     const training = store.examples.training()
     const heldOut = store.examples.heldOut()
-    expect(heldOut.length).toBeGreaterThan(5)
+    expect(heldOut.length).toBeGreaterThan(2)
     expect(heldOut.length).toBeLessThan(50)
-    expect(training.every(({ id }) => isPublic(id))).toBe(true)
+    expect([...training, ...heldOut].every(({ id }) => isPublic(id))).toBe(true)
   })
 
   it('obeys limit and dryRun', async () => {
@@ -86,9 +91,9 @@ describe('importing public rows', () => {
   })
 
   it.each([
-    ['DATA_LINE_MALFORMED', '{"instruction": "cut'],
-    ['DATA_ROW_NO_ANSWER', { id: 'x', instruction: 'i', input: 'x', output: ' ' }],
-    ['DATA_ROW_TOO_LONG', { id: 'x', instruction: 'i', input: 'x', output: 'y'.repeat(100_000) }],
+    ['IMPORT_JSONL_MALFORMED', '{"instruction": "cut'],
+    ['IMPORT_ROW_NO_ANSWER', { id: 'x', instruction: 'i', input: 'x', output: ' ' }],
+    ['IMPORT_ROW_TOO_LONG', { id: 'x', instruction: 'i', input: 'x', output: 'y'.repeat(100_000) }],
   ] as const)(
     'keeps nothing of a file with a %s, or skips the row when told to',
     async (code, bad) => {
@@ -100,12 +105,35 @@ describe('importing public rows', () => {
     },
   )
 
+  it('takes CSV and a query on SQLite as devices do', async () => {
+    const line = ({ id, input, output }: (typeof rows)[number]) => `${id},${input},${output}`
+    const path = await fileOf(['id,question,output', ...rows.map(line)], 'rows.csv')
+    const columns = { input: 'question' }
+    expect(await importing({ path, use: 'train', columns })).toMatchObject({
+      imported: publicRows.length,
+    })
+    const db = new BetterSqlite3(join(home, 'rows.db'))
+    db.exec('CREATE TABLE faq (id TEXT, input TEXT, output TEXT)')
+    const insert = db.prepare('INSERT INTO faq VALUES (?, ?, ?)')
+    for (const { id, input, output } of rows) insert.run(`db-${id}`, `${input} again`, output)
+    db.close()
+    const query = 'SELECT * FROM faq'
+    const report = await importing({
+      path: join(home, 'rows.db'),
+      query,
+      use: 'train',
+      name: 'faq',
+    })
+    expect(report.imported).toBe(rows.filter(({ id }) => isPublic(`db-${id}`)).length)
+    expect(store.examples.datasets().map(({ source }) => source)).toContain('sqlite:rows.db')
+  })
+
   it('says what it cannot read', async () => {
     await expect(importing({ path: join(home, 'none.jsonl') })).rejects.toMatchObject({
-      code: 'DATA_UNREADABLE',
+      code: 'IMPORT_UNREADABLE',
     })
-    await expect(importing({ path: await fileOf(rows, 'rows.csv') })).rejects.toMatchObject({
-      code: 'DATA_NOT_JSONL',
+    await expect(importing({ path: await fileOf(rows, 'rows.txt') })).rejects.toMatchObject({
+      code: 'IMPORT_UNKNOWN_FORMAT',
     })
   })
 })
