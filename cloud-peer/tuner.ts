@@ -18,7 +18,7 @@ export interface WeightedDelta {
   readonly weight: number
 }
 
-export interface Described {
+interface Described {
   readonly family: string
   readonly parameters: number
   readonly vocabulary: number

@@ -1,6 +1,6 @@
 import { type Clock, type Database, equalBytes, inTransaction } from '#base'
 
-export type RoundRowPhase = 'open' | 'tuned' | 'offered' | 'received' | 'closed' | 'refused'
+type RoundRowPhase = 'open' | 'tuned' | 'offered' | 'received' | 'closed' | 'refused'
 
 /** What a cloud peer asks for when it opens a round. */
 export interface RoundTerms {

@@ -20,7 +20,7 @@ const EXTERNAL = 1
 const DataType = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9 } as const
 
 /** Integers become INT, other numbers must be given as `{ float }`, arrays become INTS. */
-export type AttributeValue = number | string | readonly number[] | { readonly float: number }
+type AttributeValue = number | string | readonly number[] | { readonly float: number }
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
 export const ONNX_TYPE: Readonly<Record<DType | 'int64' | 'bool', number>> = {

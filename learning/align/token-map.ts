@@ -77,7 +77,7 @@ export class TokenMap {
 }
 
 /** Whether the tokenizer spells a space before a text that has none. */
-export function putsSpace(tokenizer: Tokenizer): boolean {
+function putsSpace(tokenizer: Tokenizer): boolean {
   const first = tokenizer.encode('a').ids[0]
   return first !== undefined && tokenizer.tokenBytes(first)?.[0] === SPACE
 }

@@ -15,7 +15,7 @@ export function rougeL(prediction: string, reference: string): number {
 }
 
 /** Lower-case runs of ASCII letters and digits, longer ones stemmed. */
-export function rougeTokens(text: string): string[] {
+function rougeTokens(text: string): string[] {
   const words = text.toLowerCase().match(/[a-z0-9]+/g) ?? []
   return words.map((word) => (word.length > LONGEST_UNSTEMMED ? stem(word) : word))
 }

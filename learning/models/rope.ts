@@ -46,7 +46,7 @@ export function createRotation(
 }
 
 /** Radians a position for each of the headSize / 2 pairs. */
-export function ropeFrequencies(headSize: number, { theta, scaling }: RopeConfig): number[] {
+function ropeFrequencies(headSize: number, { theta, scaling }: RopeConfig): number[] {
   const plain = Array.from({ length: headSize / 2 }, (_, i) => theta ** ((-2 * i) / headSize))
   if (scaling.type === 'linear') return plain.map((frequency) => frequency / scaling.factor)
   if (scaling.type === 'llama3') return plain.map((frequency) => llama3(frequency, scaling))

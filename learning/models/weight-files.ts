@@ -8,7 +8,7 @@ import { parseSafetensorsHeader, type StoredTensor } from './safetensors-header.
 import { readHeaderLength } from './safetensors-header-length.ts'
 
 export const WEIGHTS_FILE = 'model.safetensors'
-export const INDEX_FILE = 'model.safetensors.index.json'
+const INDEX_FILE = 'model.safetensors.index.json'
 
 /** A tensor that lies in one of a checkpoint's files and has not been read yet. */
 export interface LazyTensor extends StoredTensor {

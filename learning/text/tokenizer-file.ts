@@ -16,7 +16,7 @@ export interface ComponentFile {
   readonly [option: string]: unknown
 }
 
-export interface BpeModelFile {
+interface BpeModelFile {
   readonly type: 'BPE'
   readonly vocab: Readonly<Record<string, number>>
   readonly merges: readonly (string | readonly [string, string])[]
@@ -32,7 +32,7 @@ export interface UnigramModelFile {
   readonly byte_fallback?: boolean
 }
 
-export interface WordPieceModelFile {
+interface WordPieceModelFile {
   readonly type: 'WordPiece'
   readonly vocab: Readonly<Record<string, number>>
   readonly unk_token: string

@@ -13,7 +13,7 @@ export interface Trainee {
   readonly adapters: readonly TraineeAdapter[]
 }
 
-export interface TraineeAdapter extends AdapterLayer {
+interface TraineeAdapter extends AdapterLayer {
   readonly trained: boolean
 }
 

@@ -27,7 +27,7 @@ export const JOIN_PROTOCOL: StreamProtocol = {
   maxInboundStreams: 1,
 }
 
-export const REFUSALS = [
+const REFUSALS = [
   'INVITE_UNKNOWN',
   'INVITE_USED',
   'INVITE_EXPIRED',
