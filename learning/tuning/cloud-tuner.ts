@@ -118,7 +118,8 @@ export class CloudTuner {
     const { settings } = this
     const shape = batchShape(settings)
     const lora = { executor: this.#executor, shape, base: 'frozen' as const }
-    const teacher = teacherShape(settings, shape)
+    // The large model has a gate of its own here: most of what the proxy says, it knows better.
+    const teacher = teacherShape(settings, shape, settings.gate !== 'none')
     const llm = await Learner.create({
       ...lora,
       model: this.#llm,

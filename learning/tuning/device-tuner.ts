@@ -108,10 +108,18 @@ export class DeviceTuner {
     const shared = init.shared ?? initialAdapter(this.#dpm, this.#spec, SHARED_ADAPTER)
     const { domain, dstLoss } = await this.#tuneDomain(init, shared)
     const shape = batchShape(this.settings)
-    const teacher = teacherShape(this.settings, shape)
     const executor = this.#executor
-    const slm = await Learner.create({ ...this.#slm.learner(), executor, shape, teacher })
-    const dpm = await Learner.create({ ...this.#proxy(SHARED_ADAPTER), teacher })
+    const { gate } = this.settings
+    const slm = await Learner.create({
+      ...this.#slm.learner(),
+      executor,
+      shape,
+      teacher: teacherShape(this.settings, shape, gate === 'both'),
+    })
+    const dpm = await Learner.create({
+      ...this.#proxy(SHARED_ADAPTER),
+      teacher: teacherShape(this.settings, shape, gate !== 'none'),
+    })
     try {
       await slm.write(this.#slm.toVariables(init.state?.slm))
       await dpm.write(new Map([...toLeaves(SHARED_ADAPTER, shared), ...toLeaves(DOMAIN, domain)]))

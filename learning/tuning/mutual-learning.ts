@@ -143,7 +143,7 @@ function createTeaching(
   shape: BatchShape,
 ): Teaching {
   const { topK } = settings
-  const { entries } = teacherShape(settings, shape)
+  const entries = entriesOf(topK, shape)
   const studentWidth = student.model.checkpoint.model.config.vocabularySize
   const teacherWidth = teacher.model.checkpoint.model.config.vocabularySize
   const same = student.model.tokenizer.digest === teacher.model.tokenizer.digest
@@ -165,9 +165,16 @@ function createTeaching(
 }
 
 /** What the programs of both partners are compiled for. */
-export function teacherShape(settings: TuningSettings, shape: BatchShape): TeacherShape {
-  const { topK, temperature, gate } = settings
-  return { topK, temperature, gate, entries: shape.rows * topK * ENTRIES_PER_SLOT }
+export function teacherShape(
+  { topK, temperature }: TuningSettings,
+  shape: BatchShape,
+  gate: boolean,
+): TeacherShape {
+  return { topK, temperature, gate, entries: entriesOf(topK, shape) }
+}
+
+function entriesOf(topK: number, shape: BatchShape): number {
+  return shape.rows * topK * ENTRIES_PER_SLOT
 }
 
 /** Room for the projection's entries: most tokens of a teacher stand for a few of the student's. */

@@ -21,9 +21,9 @@ export const tuningSettingsSchema = z.strictObject({
   cloudExamples: z.number().int().min(1).default(600),
   slmLearningRate: z.number().positive().default(1e-3),
   /** Of the proxy model's private adapter. */
-  domainLearningRate: z.number().positive().default(5e-4),
+  domainLearningRate: z.number().positive().default(1e-4),
   /** Of its shared adapter on a device: low, or it learns the examples by heart and has nothing left to teach. */
-  dpmLearningRate: z.number().positive().default(3e-4),
+  dpmLearningRate: z.number().positive().default(5e-5),
   cloudDpmLearningRate: z.number().positive().default(5e-4),
   llmLearningRate: z.number().positive().default(5e-4),
   /** a: weight of the knowledge-distillation loss in the small model's (or the large model's) loss. */
@@ -34,8 +34,11 @@ export const tuningSettingsSchema = z.strictObject({
   topK: z.number().int().min(1).max(1024).default(32),
   /** a and b grow linearly from 0 over this many rounds: an untrained peer is noise. */
   rampRounds: z.number().int().min(0).default(0),
-  /** Distil only where the teacher is better on the example. */
-  gate: z.boolean().default(true),
+  /**
+   * Whose distillation is limited to the examples on which its teacher is better. A small model soon knows its own few rows by
+   * heart, better than any teacher, and would shut its gate just when it needs the teacher most: so on a device only the proxy has one.
+   */
+  gate: z.enum(['none', 'proxy', 'both']).default('proxy'),
 })
 
 export type TuningSettings = z.infer<typeof tuningSettingsSchema>

@@ -65,10 +65,16 @@ it(
 )
 
 it(
-  'does not listen to a proxy model that knows less',
+  'does not listen to a proxy model that knows less, if it has a gate',
   async () => {
     const slm = await saveToy(parent, 'slm', { examples: opinions('any', 192, 0), epochs: 5 })
-    const settings = { ...TOY_SETTINGS, dstEpochs: 0, samlEpochs: 2, dpmLearningRate: 1e-5 }
+    const settings = {
+      ...TOY_SETTINGS,
+      dstEpochs: 0,
+      samlEpochs: 2,
+      dpmLearningRate: 1e-5,
+      gate: 'both',
+    }
     const ignorant = await saveToy(parent, 'llm')
     const tuner = await DeviceTuner.create({ slm, dpm: ignorant, settings, threads: 1 })
     const { metrics } = await tuner.tune({
