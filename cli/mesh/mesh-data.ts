@@ -13,7 +13,7 @@ interface Row {
   readonly isPublic: boolean
 }
 
-export interface DeviceData {
+interface DeviceData {
   readonly trainPath: string
   readonly checkPath: string
   readonly evaluationPath: string

@@ -8,6 +8,7 @@ import { LocalMesh } from './local-mesh.ts'
 import { prepareMeshData } from './mesh-data.ts'
 import type { MeshPlan } from './mesh-plan.ts'
 import type { MeshReport } from './mesh-report.ts'
+import { readComplaints } from './read-complaints.ts'
 
 const GRACE_MS = 2_000
 
@@ -64,6 +65,11 @@ export async function runMesh({ plan, command, io, keep, tui }: RunMeshInit): Pr
     end.abort()
     const exitCode = stop.exitCode()
     if (exitCode !== undefined) return { exitCode }
+    lines.muted = false
+    // The logs go with the folder; what they complain of must not.
+    for (const peer of mesh.peers) {
+      for (const complaint of await readComplaints(peer.logPath)) say(peer.name, complaint)
+    }
     throw timeout.aborted ? timedOut(plan.timeoutMs, error) : error
   } finally {
     lines.muted = false

@@ -101,13 +101,14 @@ it('runs processes through the whole job and leaves nothing behind', async () =>
 
 it('ends with the last log lines of a peer that died, and stops the others', async () => {
   vi.stubEnv('FAKE_PEER_DIES', 'device-2')
-  const { outcome } = run()
+  const { outcome, written } = run()
   await expect(outcome).rejects.toMatchObject({
     code: 'MESH_PEER_DIED',
     message: expect.stringMatching(
       /^device-2 ended \(exit code 7\); its log ends:\n(.*\n)*.*out of memory/,
     ),
   })
+  expect(written.stderr).toMatch(/device-2 {2}log: out of memory/)
   expect(await meshFolders()).toEqual([])
 })
 
