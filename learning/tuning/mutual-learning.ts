@@ -11,7 +11,7 @@ import { learningRateAt } from './steps.ts'
 import type { OnProgress, TuningProgress } from './types.ts'
 
 /** One of the two that learn from each other. */
-export interface Partner {
+interface Partner {
   readonly learner: Learner
   readonly learningRate: number
   /** Weight of the distillation loss in this one's loss. */

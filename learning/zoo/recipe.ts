@@ -92,7 +92,7 @@ export const DPM: ModelRecipe = {
   refining: { epochs: 2, rowsPerDomain: 1_200, maxRepeats: 2, learningRate: 1e-3 },
 }
 
-export const SLMS: readonly ModelRecipe[] = [
+const SLMS: readonly ModelRecipe[] = [
   {
     name: 'slm-gpt2',
     config: {
