@@ -5,6 +5,7 @@ import type { Executor, ExecutorOptions } from '../executor.ts'
 import type { Program } from '../program.ts'
 import { checkWeights, createSession, type Runtime } from '../session.ts'
 import type { Tensor } from '../tensor.ts'
+import { loadOnnxruntime } from './load-onnxruntime.ts'
 import { lowerToOnnx } from './lower-to-onnx.ts'
 import { onnxName } from './lowering.ts'
 import type { OnnxModel } from './onnx-graph.ts'
@@ -19,7 +20,7 @@ export function createOnnxruntimeExecutor(options: ExecutorOptions = {}): Execut
   return {
     name: 'onnxruntime',
     compile: async (program, { weights = new Map() } = {}) => {
-      const ort = await import('onnxruntime-node')
+      const ort = await loadOnnxruntime()
       const model = lowerToOnnx(program, checkWeights(program, weights))
       const session = await load(ort, model, options)
       return createSession(program, createRuntime(ort, session, program))
