@@ -20,7 +20,12 @@ const SCRIPT = `
 it('runs ONNX Runtime without its telemetry: no log, no file, wherever it may write', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cotune-telemetry-'))
   try {
-    const env = { ...process.env, TMPDIR: folder, HOME: folder, XDG_CACHE_HOME: folder }
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      TMPDIR: folder,
+      HOME: folder,
+      XDG_CACHE_HOME: folder,
+    }
     delete env.ORT_DISABLE_TELEMETRY
     const args = [
       '--import',
