@@ -1,15 +1,6 @@
 import type { AdapterWeights, AggregationStrategy } from '#learning/aggregate'
 import type { Example } from '#learning/data'
-import type { Scores, TuningPhase } from '#protocols/api'
-
-export interface Progress {
-  readonly phase: TuningPhase
-  readonly model: 'slm' | 'dpm' | 'llm'
-  readonly step: number
-  readonly steps: number
-  readonly loss: number
-  readonly tokensPerSecond: number
-}
+import type { ModelDescription, OnProgress, Scores } from '#learning/tuning'
 
 export interface WeightedDelta {
   /** What a device's training changed in the shared adapter. */
@@ -18,16 +9,11 @@ export interface WeightedDelta {
   readonly weight: number
 }
 
-interface Described {
-  readonly family: string
-  readonly parameters: number
-  readonly vocabulary: number
-  /** SHA-256 of configuration and weights. */
-  readonly digest: string
-}
+/** What a peer tells others of a model. */
+type Described = Omit<ModelDescription, 'role'>
 
 interface Job {
-  readonly onProgress?: (progress: Progress) => void
+  readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
 

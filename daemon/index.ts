@@ -1,3 +1,3 @@
 export { type DaemonConfig, type DaemonConfigInput, daemonConfigSchema } from './config.ts'
 export { createDaemon, type Daemon, type DaemonComponents } from './create-daemon.ts'
-export type { ModelDescription, TuneResult, Tuner } from './tuner.ts'
+export type { TuneResult, Tuner } from './tuner.ts'

@@ -1,13 +1,14 @@
 import type { Example } from '#learning/data'
-import type { AdapterWeights, DeviceState, OnProgress, Scores } from '#learning/tuning'
+import type {
+  AdapterWeights,
+  DeviceState,
+  ModelDescription,
+  OnProgress,
+  Scores,
+} from '#learning/tuning'
 
-export interface ModelDescription {
-  readonly family: string
-  readonly parameters: number
-  readonly vocabulary: number
-  /** SHA-256 of configuration and weights. */
-  readonly digest: string
-}
+/** What a peer tells others of a model. */
+type Described = Omit<ModelDescription, 'role'>
 
 interface Work {
   readonly onProgress?: OnProgress
@@ -37,7 +38,7 @@ export interface TuneResult {
 export interface Tuner {
   /** SHA-256 of the proxy model's base: what rounds and updates refer to. */
   readonly dpmDigest: string
-  describe(): { readonly slm: ModelDescription; readonly dpm: ModelDescription }
+  describe(): { readonly slm: Described; readonly dpm: Described }
   /** One round: DST, then SAML. */
   tune(
     init: Work &

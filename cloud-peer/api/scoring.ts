@@ -2,10 +2,11 @@ import { CotuneError, type EventLog, EXIT, type JobQueue } from '#base'
 import type { AdapterWeights } from '#learning/aggregate'
 import { type Example, readExamples } from '#learning/data'
 import { decodeAdapter } from '#learning/lora'
+import type { TuningProgress } from '#learning/tuning'
 import type { ChatRequest, EvaluateRequest, PeerEvent, Scores } from '#protocols/api'
 import type { Narrator } from '../status/narrator.ts'
 import type { CloudStore } from '../store/cloud-store.ts'
-import type { Progress, Tuned, Tuner } from '../tuner.ts'
+import type { Tuned, Tuner } from '../tuner.ts'
 
 export interface ScoringComponents {
   readonly store: CloudStore
@@ -33,7 +34,7 @@ export class Scoring {
     const version = label === 'after' ? store.versions.latest() : undefined
     const round = version?.version ?? null
     const tuned = version ? await this.#latest() : {}
-    const onProgress = (progress: Progress) => narrator.progress(round, progress)
+    const onProgress = (progress: TuningProgress) => narrator.progress(round, progress)
     const scores = await jobs.run(
       `scoring the ${model}`,
       (either) => tuner.evaluate({ ...tuned, model, examples, onProgress, signal: either }),

@@ -10,10 +10,11 @@ import {
 } from '#base'
 import type { AdapterWeights } from '#learning/aggregate'
 import { decodeAdapter, encodeAdapter } from '#learning/lora'
+import type { TuningProgress } from '#learning/tuning'
 import type { CloudStore } from '../store/cloud-store.ts'
 import type { Contribution } from '../store/contributions.ts'
 import type { RoundRow } from '../store/rounds.ts'
-import type { Progress, Tuner, WeightedDelta } from '../tuner.ts'
+import type { Tuner, WeightedDelta } from '../tuner.ts'
 import { replayRound } from './replay-round.ts'
 import { type TermsInit, termsOf } from './terms.ts'
 
@@ -36,7 +37,7 @@ export interface RoundRunnerComponents {
 export interface RoundRunnerInit {
   /** Called after every change of a round: a phase, an update that came in. */
   readonly onRound?: (round: RoundRow) => void
-  readonly onProgress?: (round: number, progress: Progress) => void
+  readonly onProgress?: (round: number, progress: TuningProgress) => void
   /** Called when a round failed for a reason of ours, again and again until it is cleared by `undefined`. */
   readonly onTrouble?: (error: unknown | undefined) => void
   /** The first pause after a failure; it doubles up to a minute. */

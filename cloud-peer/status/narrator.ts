@@ -6,10 +6,10 @@ import {
   type Logger,
   type Startable,
 } from '#base'
+import type { TuningProgress } from '#learning/tuning'
 import type { PeerEvent } from '#protocols/api'
 import type { CloudStore } from '../store/cloud-store.ts'
 import type { RoundRow } from '../store/rounds.ts'
-import type { Progress } from '../tuner.ts'
 import type { Alerts } from './alerts.ts'
 import type { RoundView } from './round-view.ts'
 
@@ -62,7 +62,7 @@ export class Narrator implements Startable {
     if (round) this.#components.events.emit({ type: 'round', round })
   }
 
-  progress(round: number | null, progress: Progress): void {
+  progress(round: number | null, progress: TuningProgress): void {
     const { events, clock } = this.#components
     const now = clock.now()
     const last = progress.step === progress.steps

@@ -1,8 +1,7 @@
 import { CotuneError } from '#base'
-import type { Tensor } from '#engine'
+import type { AdapterWeights } from '#learning/lora'
 
-/** Tensors by name: LoRA pairs `<module>.lora_A.weight` [r, in], `<module>.lora_B.weight` [out, r], or whole parameters. */
-export type AdapterWeights = ReadonlyMap<string, Tensor>
+export type { AdapterWeights }
 
 /** The names of one LoRA pair. */
 export interface LoraPair {

@@ -1,4 +1,4 @@
-import type { Tensor } from '#engine'
+import type { AdapterWeights } from '#learning/lora'
 
 export type ModelRole = 'slm' | 'dpm' | 'llm'
 
@@ -21,8 +21,7 @@ export interface Scores {
   readonly perplexityPerByte: number
 }
 
-/** Names to float32 tensors: LoRA factors, or every parameter in full tuning. */
-export type AdapterWeights = ReadonlyMap<string, Tensor>
+export type { AdapterWeights }
 
 /** What a device keeps of its learning from round to round. Neither part ever leaves it. */
 export interface DeviceState {

@@ -4,7 +4,8 @@ import {
   applyDelta,
   createAggregator,
 } from '#learning/aggregate'
-import type { Progress, Tuned, Tuner } from '../../cloud-peer/tuner.ts'
+import type { TuningProgress } from '#learning/tuning'
+import type { Tuned, Tuner } from '../../cloud-peer/tuner.ts'
 
 export const MODULE_A = 'layers.0.q_proj.lora_A.weight'
 export const MODULE_B = 'layers.0.q_proj.lora_B.weight'
@@ -79,6 +80,6 @@ function scoreOf({ state }: Tuned): number {
   return levelOf(state)
 }
 
-function progress(step: number): Progress {
+function progress(step: number): TuningProgress {
   return { phase: 'saml', model: 'llm', step, steps: 1, loss: 1, tokensPerSecond: 1 }
 }
