@@ -1,0 +1,1 @@
+export { type LibraryModel, ModelLibrary } from './model-library.ts'
