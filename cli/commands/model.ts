@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
+import { importModelCommand } from './model/import.ts'
 import { listModelsCommand } from './model/list.ts'
+import { removeModelCommand } from './model/remove.ts'
 
-const SUBCOMMANDS = [listModelsCommand]
+const SUBCOMMANDS = [importModelCommand, listModelsCommand, removeModelCommand]
 
 /** `cotune model ...`: a file of model/ each. */
 export function modelCommand(context: CommandContext): Command {

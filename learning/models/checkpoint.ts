@@ -42,6 +42,19 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
   return { model, weights, warnings, ...(tokenizer === undefined ? {} : { tokenizer }) }
 }
 
+/**
+ * Checks a folder as {@link loadCheckpoint} does, but for the numbers themselves: configuration, tokenizer, headers and
+ * shapes. Takes milliseconds, however large the weights are.
+ *
+ * @throws CotuneError as loadCheckpoint, but for MODEL_TENSOR_NOT_FINITE
+ */
+export async function inspectCheckpoint(folder: string): Promise<Omit<Checkpoint, 'weights'>> {
+  const model = createModel(await readConfig(folder))
+  const tokenizer = await readTokenizer(folder)
+  const { warnings } = await withWeightFiles(folder, async (files) => matchTensors(model, files))
+  return { model, warnings, ...(tokenizer === undefined ? {} : { tokenizer }) }
+}
+
 async function readConfig(folder: string): Promise<HfConfig> {
   const path = join(folder, CONFIG_FILE)
   let parsed: unknown
@@ -80,6 +93,24 @@ async function readWeights(
   model: CausalModel,
   files: ReadonlyMap<string, LazyTensor>,
 ): Promise<Pick<Checkpoint, 'weights' | 'warnings'>> {
+  const { found, warnings } = matchTensors(model, files)
+  const weights = new Map<string, Tensor>()
+  for (const name of model.parameters.keys()) {
+    const tensor = await found.get(name)!.read()
+    checkFinite(name, tensor)
+    weights.set(name, tensor)
+  }
+  return { weights, warnings }
+}
+
+/** The stored tensor of every parameter; all dtypes and shapes before the first byte of data: a wrong folder fails at once. */
+function matchTensors(
+  model: CausalModel,
+  files: ReadonlyMap<string, LazyTensor>,
+): {
+  readonly found: ReadonlyMap<string, LazyTensor>
+  readonly warnings: readonly CheckpointWarning[]
+} {
   const found = new Map<string, LazyTensor>()
   const warnings: CheckpointWarning[] = []
   for (const stored of files.values()) {
@@ -88,15 +119,8 @@ async function readWeights(
     if (model.parameters.has(name) && !found.has(name)) found.set(name, stored)
     else warnings.push({ code: 'MODEL_TENSOR_UNUSED', message: `unused tensor "${stored.name}"` })
   }
-  // All shapes before the first byte of data: a wrong folder fails at once.
   for (const [name, shape] of model.parameters) checkShape(model, name, shape, found.get(name))
-  const weights = new Map<string, Tensor>()
-  for (const name of model.parameters.keys()) {
-    const tensor = await found.get(name)!.read()
-    checkFinite(name, tensor)
-    weights.set(name, tensor)
-  }
-  return { weights, warnings }
+  return { found, warnings }
 }
 
 function checkShape(

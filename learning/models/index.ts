@@ -8,7 +8,14 @@ export type {
   ModelConfig,
   ParameterScope,
 } from './causal-model.ts'
-export { type Checkpoint, type CheckpointWarning, loadCheckpoint } from './checkpoint.ts'
+export {
+  type Checkpoint,
+  type CheckpointWarning,
+  CONFIG_FILE,
+  inspectCheckpoint,
+  loadCheckpoint,
+  TOKENIZER_FILE,
+} from './checkpoint.ts'
 export { checkpointDigest } from './checkpoint-digest.ts'
 export { createModel } from './create-model.ts'
 export type { HfConfig } from './hf-config.ts'
@@ -21,3 +28,4 @@ export {
 } from './safetensors.ts'
 export { type SaveCheckpointInit, saveCheckpoint } from './save-checkpoint.ts'
 export { createScope, frozenScope, variableScope } from './scope.ts'
+export { INDEX_FILE, shardNames, WEIGHTS_FILE } from './weight-files.ts'

@@ -8,7 +8,7 @@ import { parseSafetensorsHeader, type StoredTensor } from './safetensors-header.
 import { readHeaderLength } from './safetensors-header-length.ts'
 
 export const WEIGHTS_FILE = 'model.safetensors'
-const INDEX_FILE = 'model.safetensors.index.json'
+export const INDEX_FILE = 'model.safetensors.index.json'
 
 /** A tensor that lies in one of a checkpoint's files and has not been read yet. */
 export interface LazyTensor extends StoredTensor {
@@ -54,12 +54,17 @@ export async function withWeightFiles<T>(
 async function weightFiles(folder: string): Promise<readonly string[]> {
   if (await exists(join(folder, WEIGHTS_FILE))) return [WEIGHTS_FILE]
   const index = await readFile(join(folder, INDEX_FILE), 'utf8').catch(() => undefined)
-  return index === undefined ? [WEIGHTS_FILE] : shardsOf(index)
+  return index === undefined ? [WEIGHTS_FILE] : shardNames(index)
 }
 
 const indexSchema = z.object({ weight_map: z.unknown() })
 
-function shardsOf(json: string): readonly string[] {
+/**
+ * The files that the text of `model.safetensors.index.json` names; they lie beside it.
+ *
+ * @throws CotuneError MODEL_INDEX_INVALID, MODEL_INDEX_OUTSIDE
+ */
+export function shardNames(json: string): readonly string[] {
   let parsed: unknown
   try {
     parsed = JSON.parse(json)

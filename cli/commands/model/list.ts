@@ -18,6 +18,10 @@ export function listModelsCommand({ io }: CommandContext): Command {
       if (options.json === true) io.stdout.write(`${JSON.stringify(models.map(toJson))}\n`)
       else if (models.length > 0) io.stdout.write(`${render(models)}\n`)
       else io.stderr.write(`${library.folder} holds no model; cotune model pull ORG/NAME\n`)
+      for (const { name, revision } of await library.partials())
+        io.stderr.write(
+          `not whole yet: ${name}@${revision.slice(0, 12)}; pull it again, or remove it\n`,
+        )
     })
 }
 
