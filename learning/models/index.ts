@@ -20,6 +20,7 @@ export { checkpointDigest } from './checkpoint-digest.ts'
 export { createModel } from './create-model.ts'
 export type { HfConfig } from './hf-config.ts'
 export { initialise } from './initialise.ts'
+export type { LayerAttention } from './layer-attention.ts'
 export {
   decodeSafetensors,
   type EncodeSafetensorsOptions,
