@@ -1,4 +1,4 @@
-import { inspectCheckpoint } from '#learning/models'
+import { openCheckpoint } from '#learning/models'
 import type { ModelFile } from './manifest.ts'
 import type { LibraryModel, ModelLibrary } from './model-library.ts'
 
@@ -26,7 +26,7 @@ export async function addModel(
   staged: string,
   init: AddModelInit,
 ): Promise<AddedModel> {
-  const { model, tokenizer, warnings } = await inspectCheckpoint(staged)
+  const { model, tokenizer, warnings } = await openCheckpoint(staged)
   const sizes = [...model.parameters.values()].map((shape) => shape.reduce((n, m) => n * m, 1))
   const added = await library.add(staged, {
     format: 1,

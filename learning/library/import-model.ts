@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants, copyFile, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { CotuneError, EXIT, storageError } from '#base'
-import { INDEX_FILE, inspectCheckpoint } from '#learning/models'
+import { INDEX_FILE, openCheckpoint } from '#learning/models'
 import { type AddedModel, addModel } from './add-model.ts'
 import { sha256OfFile } from './hash-file.ts'
 import type { ModelFile } from './manifest.ts'
@@ -25,7 +25,7 @@ export async function importModel(
   const source = resolve(folder)
   const files = await listFiles(source)
   // Before gigabytes are read, and once more on the copy.
-  await inspectCheckpoint(source)
+  await openCheckpoint(source)
   const revision = revisionOf(files)
   const [known] = await library.find({ name, revision })
   if (known !== undefined) return { ...(await library.touch(known)), warnings: [] }

@@ -1,5 +1,11 @@
-import { CotuneError, EXIT } from '#base'
-import { CONFIG_FILE, INDEX_FILE, shardNames, TOKENIZER_FILE, WEIGHTS_FILE } from '#learning/models'
+import { CotuneError, EXIT, utf8 } from '#base'
+import {
+  CONFIG_FILE,
+  INDEX_FILE,
+  parseShardIndex,
+  TOKENIZER_FILE,
+  WEIGHTS_FILE,
+} from '#learning/models'
 
 /** What is read beside the weights, where it is there. */
 const SMALL_FILES = [
@@ -27,7 +33,7 @@ export async function neededFiles(
   const small = SMALL_FILES.filter((name) => available.has(name))
   if (available.has(WEIGHTS_FILE)) return [...small, WEIGHTS_FILE]
   if (!available.has(INDEX_FILE)) throw filesMissing([WEIGHTS_FILE], available)
-  const shards = shardNames(await readIndex())
+  const { shards } = parseShardIndex(utf8(await readIndex()))
   const missing = shards.filter((name) => !available.has(name))
   if (missing.length > 0) throw filesMissing(missing, available)
   return [...small, INDEX_FILE, ...shards]
