@@ -24,7 +24,7 @@ export {
 } from './errors.ts'
 export { EventLog, type Numbered } from './event-log.ts'
 export { syncFolder, writeFileAtomic } from './files.ts'
-export { cotuneHome, modelLibraryPath } from './home.ts'
+export { cotuneHome } from './home.ts'
 export { type Job, JobQueue } from './job-queue.ts'
 export { type Startable, startAll, stopAll } from './lifecycle.ts'
 export {
@@ -36,12 +36,9 @@ export {
 } from './logger.ts'
 export { packagePath, packageVersion } from './package-root.ts'
 export { createRandom, type Random } from './random.ts'
-export { type JsonReading, readJson } from './read-json.ts'
-export { openRegularFile, readRegularFile } from './regular-files.ts'
 export { importError } from './rows/import-error.ts'
 export { readRows } from './rows/read-rows.ts'
 export type { BrokenRow, Row, RowSource } from './rows/row.ts'
-export { escapeControls, shown, shownJson } from './shown.ts'
 export {
   closeDatabase,
   type Database,
@@ -51,3 +48,7 @@ export {
 } from './sqlite.ts'
 export { storageError } from './storage-error.ts'
 export { Wake } from './wake.ts'
+export type { WorkerContext } from './worker/messages.ts'
+export { serveWorker } from './worker/serve-worker.ts'
+export { workerEntry } from './worker/worker-entry.ts'
+export { WorkerHost } from './worker/worker-host.ts'

@@ -42,7 +42,7 @@ export interface CloudPeerInit {
   readonly clock?: Clock
   /** Called when somebody asks over the local API that it stop. */
   readonly requestStop?: () => void
-  /** Loads the models; CloudTuner of #learning/tuning unless told. */
+  /** Loads the models; a CloudTuner in a worker thread unless told. */
   readonly createTuner?: (config: CloudConfig) => Promise<Tuner>
 }
 

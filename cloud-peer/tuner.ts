@@ -26,8 +26,8 @@ export interface Tuned {
 }
 
 /**
- * What the cloud peer asks of learning: CloudTuner of #learning/tuning. All of it can be repeated: same inputs and seed, same outputs.
- * What must survive a restart is in the values returned.
+ * What the cloud peer asks of learning: HostedCloudTuner of #learning/worker. All of it can be repeated: same inputs and seed, same
+ * outputs. What must survive a restart is in the values returned. Weights that are given are given away: the caller does not use them again.
  */
 export interface Tuner {
   /** SHA-256 of the proxy model's base: what rounds and updates refer to. */

@@ -10,6 +10,7 @@ import {
   stopAll,
   systemClock,
 } from '#base'
+import { HostedDeviceTuner } from '#learning/worker'
 import { controlSocketPath, createApiServer, type Health, type PeerEvent } from '#protocols/api'
 import { loadIdentity } from '#protocols/mesh'
 import type { DaemonConfig } from './config.ts'
@@ -25,7 +26,7 @@ import type { Tuner } from './tuner.ts'
 export interface DaemonComponents {
   readonly clock?: Clock
   readonly logger?: Logger
-  /** Loads the models; DeviceTuner unless told. */
+  /** Loads the models; a DeviceTuner in a worker thread unless told. */
   readonly createTuner?: (config: DaemonConfig) => Promise<Tuner>
 }
 
@@ -133,10 +134,8 @@ export function createDaemon(config: DaemonConfig, components: DaemonComponents 
 }
 
 async function loadTuner({ models, engine, tuning }: DaemonConfig): Promise<Tuner> {
-  // The engine is large: whoever brings another tuner does not load it.
-  const { DeviceTuner } = await import('#learning/tuning')
   const { executor, threads } = engine
-  return DeviceTuner.create({
+  return HostedDeviceTuner.create({
     ...models,
     executor,
     settings: tuning,

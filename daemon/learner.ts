@@ -105,11 +105,12 @@ export class Learner {
     const examples = this.#store.examples.read('evaluation', sample)
     if (examples.length === 0) return Promise.resolve(undefined)
     const job = async (either: AbortSignal) => {
-      const state = await this.#stateOf(this.#store.rounds.lastTuned(this.#models()))
+      const row = this.#store.rounds.lastTuned(this.#models())
       const score = async (shared: string | undefined) =>
         this.#tuner.evaluate({
           model: 'dpm',
-          state,
+          // Read each time: what a tuner is given is the tuner's.
+          state: await this.#stateOf(row),
           shared: await this.#adapter(shared),
           examples,
           signal: either,

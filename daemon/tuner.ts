@@ -32,8 +32,8 @@ export interface TuneResult {
 }
 
 /**
- * What a device asks of learning: DeviceTuner of #learning/tuning. The same inputs and seed give the same outputs; what must
- * survive a restart is in the values returned.
+ * What a device asks of learning: HostedDeviceTuner of #learning/worker. The same inputs and seed give the same outputs; what must
+ * survive a restart is in the values returned. Weights that are given are given away: the caller does not use them again.
  */
 export interface Tuner {
   /** SHA-256 of the proxy model's base: what rounds and updates refer to. */

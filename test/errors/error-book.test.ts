@@ -78,6 +78,7 @@ describe('the source', () => {
   it('names its codes at the throw site, but for the factories that are given one', () => {
     const FACTORIES = [
       'base/rows/import-error.ts',
+      'base/worker/plain-error.ts',
       'protocols/sealing/check-update.ts',
       'protocols/api/failure.ts',
       'cloud-peer/store/contributions.ts',

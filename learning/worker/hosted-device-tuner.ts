@@ -1,0 +1,64 @@
+import { WorkerHost, workerEntry } from '#base'
+import type { DeviceTuner, DeviceTunerInit } from '#learning/tuning'
+import type { DeviceMethods } from './device-worker.ts'
+import { RESOURCE_LIMITS } from './worker-settings.ts'
+
+type Opened = Awaited<ReturnType<DeviceMethods['open']>>
+
+/**
+ * A DeviceTuner in a worker thread, so that the caller's event loop is free while it learns. Weights that it is given move to the
+ * worker: they are empty here afterwards. An abort takes effect at the next step.
+ */
+export class HostedDeviceTuner implements Omit<DeviceTuner, 'settings'> {
+  readonly #host: WorkerHost<DeviceMethods>
+  readonly #opened: Opened
+
+  private constructor(host: WorkerHost<DeviceMethods>, opened: Opened) {
+    this.#host = host
+    this.#opened = opened
+  }
+
+  /** @throws CotuneError as DeviceTuner.create; WORKER_CRASHED, WORKER_OUT_OF_MEMORY, as do all methods */
+  static async create(init: DeviceTunerInit): Promise<HostedDeviceTuner> {
+    const host = new WorkerHost<DeviceMethods>({
+      entry: workerEntry('device-worker', import.meta.url),
+      name: 'learning',
+      data: init,
+      resourceLimits: RESOURCE_LIMITS,
+    })
+    try {
+      return new HostedDeviceTuner(host, await host.call('open', undefined))
+    } catch (error) {
+      await host.close()
+      throw error
+    }
+  }
+
+  get dpmDigest(): string {
+    return this.#opened.dpmDigest
+  }
+
+  describe(): Opened['models'] {
+    return this.#opened.models
+  }
+
+  tune({ onProgress, signal, ...input }: Parameters<DeviceTuner['tune']>[0]) {
+    return this.#host.call('tune', input, { onEvent: onProgress, signal })
+  }
+
+  baseline({ onProgress, signal, ...input }: Parameters<DeviceTuner['baseline']>[0]) {
+    return this.#host.call('baseline', input, { onEvent: onProgress, signal })
+  }
+
+  evaluate({ onProgress, signal, ...input }: Parameters<DeviceTuner['evaluate']>[0]) {
+    return this.#host.call('evaluate', input, { onEvent: onProgress, signal })
+  }
+
+  answer({ onToken, signal, ...input }: Parameters<DeviceTuner['answer']>[0]) {
+    return this.#host.call('answer', input, { onEvent: onToken, signal })
+  }
+
+  close(): Promise<void> {
+    return this.#host.close()
+  }
+}

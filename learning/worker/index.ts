@@ -1,0 +1,2 @@
+export { HostedCloudTuner } from './hosted-cloud-tuner.ts'
+export { HostedDeviceTuner } from './hosted-device-tuner.ts'
