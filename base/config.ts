@@ -147,6 +147,8 @@ function fromEnvironment(
     path.push(match[0])
     node = match[1]
   }
+  // `COTUNE_MODELS` is the library's: no variable sets a whole section.
+  if (node.kind === 'section') return undefined
   return { path, node }
 }
 

@@ -25,6 +25,14 @@ export function cotuneHome(flag?: string, env: NodeJS.ProcessEnv = process.env):
   return home
 }
 
+/**
+ * The folder of the models of this user, which all peers of the machine share: `COTUNE_MODELS`, then
+ * `$XDG_DATA_HOME/cotune-models`. It need not exist.
+ */
+export function modelLibraryPath(env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(env.COTUNE_MODELS || join(dataHome(env), 'cotune-models'))
+}
+
 /** XDG base directories: an unset or empty variable means `~/.local/share`. */
 function dataHome(env: NodeJS.ProcessEnv): string {
   return env.XDG_DATA_HOME || join(homedir(), '.local', 'share')

@@ -24,7 +24,7 @@ export {
 } from './errors.ts'
 export { EventLog, type Numbered } from './event-log.ts'
 export { syncFolder, writeFileAtomic } from './files.ts'
-export { cotuneHome } from './home.ts'
+export { cotuneHome, modelLibraryPath } from './home.ts'
 export { type Job, JobQueue } from './job-queue.ts'
 export { type Startable, startAll, stopAll } from './lifecycle.ts'
 export {
@@ -36,9 +36,12 @@ export {
 } from './logger.ts'
 export { packagePath, packageVersion } from './package-root.ts'
 export { createRandom, type Random } from './random.ts'
+export { type JsonReading, readJson } from './read-json.ts'
+export { openRegularFile, readRegularFile } from './regular-files.ts'
 export { importError } from './rows/import-error.ts'
 export { readRows } from './rows/read-rows.ts'
 export type { BrokenRow, Row, RowSource } from './rows/row.ts'
+export { escapeControls, shown, shownJson } from './shown.ts'
 export {
   closeDatabase,
   type Database,

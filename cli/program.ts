@@ -10,6 +10,7 @@ import { initCommand } from './commands/init.ts'
 import { inviteCommand } from './commands/invite.ts'
 import { joinCommand } from './commands/join.ts'
 import { meshCommand } from './commands/mesh.ts'
+import { modelCommand } from './commands/model.ts'
 import { roundCommand } from './commands/round.ts'
 import { statusCommand } from './commands/status.ts'
 import { tuiCommand } from './commands/tui.ts'
@@ -46,6 +47,7 @@ export function createCli(io: Io, setExitCode: CommandContext['setExitCode']): C
     inviteCommand,
     joinCommand,
     dataCommand,
+    modelCommand,
     statusCommand,
     roundCommand,
     tuiCommand,

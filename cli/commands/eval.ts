@@ -19,8 +19,8 @@ interface EvalOptions {
 /** `cotune eval`: scores of any model folder on any JSONL file; needs no running peer. */
 export function evalCommand({ io, setExitCode }: CommandContext): Command {
   return new Command('eval')
-    .description('score a model folder on a JSONL file: exact match, Rouge-L, perplexity per byte')
-    .requiredOption('--model <dir>', 'config.json, model.safetensors, tokenizer.json')
+    .description('score a model on a JSONL file: exact match, Rouge-L, perplexity per byte')
+    .requiredOption('--model <model>', 'a model folder, or the name of a model of the library')
     .option('--adapter <dir>', 'a LoRA adapter: adapter_config.json, adapter_model.safetensors')
     .requiredOption('--data <file>', 'rows with instruction, input, and output or references')
     .option('--limit <n>', 'the first so many rows only', positiveInteger)
@@ -55,7 +55,7 @@ async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<Scor
   const { evaluateModel, loadTunedModel } = await import('#learning/tuning')
   const rows = await readExamples(resolve(options.data))
   if (rows.length === 0) throw noRows(options.data)
-  const model = await loadTunedModel('slm', resolve(options.model))
+  const model = await loadTunedModel('slm', options.model)
   const adapters =
     options.adapter === undefined
       ? []

@@ -35,26 +35,27 @@ export function initCommand({ io }: CommandContext): Command {
       'multiaddrs, separated by commas (default: a cloud peer on port 4001, a device on loopback)',
       commaList,
     )
-    .option('--slm <dir>', "a device's small model (default: one of the package)")
-    .option('--dpm <dir>', 'the proxy model that all share (default: the one of the package)')
-    .option('--llm <dir>', "the cloud peer's large model (default: the one of the package)")
+    .option('--slm <model>', "a device's small model (default: one of the package)")
+    .option('--dpm <model>', 'the proxy model that all share (default: the one of the package)')
+    .option('--llm <model>', "the cloud peer's large model (default: the one of the package)")
     .option('--force', 'write a new config.toml over an old one; the identity is kept')
     .option('--json', 'print JSON on stdout')
     .addHelpText(
       'after',
       `
-Models are folders as Hugging Face lays them out: config.json, model.safetensors, tokenizer.json.
+A model is a folder as Hugging Face lays it out (config.json, model.safetensors, tokenizer.json), or the name of one
+that \`cotune model pull\` fetched.
 
 Examples:
   $ cotune init
   $ cotune init cloud --home ~/cloud --listen /ip4/0.0.0.0/tcp/4001
-  $ cotune init device --name kitchen --slm ~/models/my-small-model`,
+  $ cotune init device --name kitchen --slm HuggingFaceTB/SmolLM2-135M`,
     )
     .action(async (role: Role, options: InitOptions) => {
       const home = cotuneHome(options.home)
       const path = configPath(home)
       if (existsSync(path) && options.force !== true) throw alreadyThere(path)
-      const config = initialConfig(role, options)
+      const config = await initialConfig(role, options)
       // libp2p's keys take a while to load: only the commands that need them pay for it.
       const { loadIdentity } = await import('#protocols/mesh')
       const { peerId } = await loadIdentity(join(home, 'identity.key'))
@@ -67,24 +68,31 @@ Examples:
     })
 }
 
-function initialConfig(role: Role, options: InitOptions): InitialConfig {
-  const model = (given: string | undefined, name: string) =>
-    given === undefined ? packagePath('zoo', name) : existing(resolve(given))
-  const dpm = model(options.dpm, 'dpm')
+async function initialConfig(role: Role, options: InitOptions): Promise<InitialConfig> {
+  const model = async (given: string | undefined, name: string) =>
+    given === undefined ? packagePath('zoo', name) : existing(given)
+  const dpm = await model(options.dpm, 'dpm')
   return {
     name: options.name ?? (hostname().split('.')[0] || role),
     listen: options.listen ?? [role === 'cloud' ? '/ip4/0.0.0.0/tcp/4001' : '/ip4/127.0.0.1/tcp/0'],
     models:
       role === 'cloud'
-        ? { llm: model(options.llm, 'llm'), dpm }
-        : { slm: model(options.slm, 'slm-llama'), dpm },
+        ? { llm: await model(options.llm, 'llm'), dpm }
+        : { slm: await model(options.slm, 'slm-llama'), dpm },
   }
 }
 
-function existing(folder: string): string {
-  if (existsSync(join(folder, 'config.json'))) return folder
-  throw new CotuneError('INIT_NO_MODEL', `${folder} is no model folder: it has no config.json`, {
-    hint: 'a model is a folder with config.json, model.safetensors and tokenizer.json',
+/** What config.toml shall say: the path of a folder, or the name of a model of the library as it was given. */
+async function existing(given: string): Promise<string> {
+  const { resolveModelFolder } = await import('#learning/library')
+  const folder = await resolveModelFolder(given)
+  if (!existsSync(join(folder, 'config.json'))) throw noModel(folder)
+  return folder === resolve(given) ? folder : given
+}
+
+function noModel(folder: string): CotuneError {
+  return new CotuneError('INIT_NO_MODEL', `${folder} is no model folder: it has no config.json`, {
+    hint: 'a model is a folder with config.json, model.safetensors and tokenizer.json; cotune model pull fetches one',
     data: { folder },
     exit: EXIT.config,
   })

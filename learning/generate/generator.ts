@@ -22,6 +22,8 @@ export interface GeneratorInit {
   readonly maxPrompt: number
   /** Most tokens of an answer. */
   readonly maxNew: number
+  /** Ids that end an answer; unless told, those of the tokenizer and of config.json. */
+  readonly stopIds?: readonly number[]
 }
 
 export interface GenerateOptions {
@@ -43,17 +45,17 @@ interface Row {
 /** Greedy decoding with a key-value cache, a batch at a time. */
 export class Generator {
   readonly #init: GeneratorInit
-  readonly #tokenizer: Tokenizer
   readonly #stopIds: ReadonlySet<number>
   readonly #lengths: readonly number[]
   readonly #sessions: DecoderSessions
 
-  private constructor(init: GeneratorInit, tokenizer: Tokenizer) {
+  private constructor(init: GeneratorInit) {
     const { checkpoint, executor, adapters = [], base = 'frozen' } = init
-    const { model, weights } = checkpoint
+    const { model, weights, tokenizer } = checkpoint
     this.#init = init
-    this.#tokenizer = tokenizer
-    this.#stopIds = new Set([tokenizer.eosId, ...model.config.eosIds])
+    this.#stopIds = new Set(
+      init.stopIds ?? [...(tokenizer ? [tokenizer.eosId] : []), ...model.config.eosIds],
+    )
     this.#sessions = new DecoderSessions({ model, weights, base, adapters, executor })
     this.#lengths = promptLengths(model, base, init.maxPrompt)
   }
@@ -61,7 +63,7 @@ export class Generator {
   /**
    * Programs are compiled when the first prompt of their length comes.
    *
-   * @throws CotuneError MODEL_CONTEXT_EXCEEDED, GENERATE_NO_TOKENIZER
+   * @throws CotuneError MODEL_CONTEXT_EXCEEDED
    */
   static async create(init: GeneratorInit): Promise<Generator> {
     const { checkpoint, maxPrompt, maxNew } = init
@@ -72,11 +74,7 @@ export class Generator {
         `the model reads ${contextLength} tokens at most, ${maxPrompt} + ${maxNew} were asked for`,
         { hint: 'Shorten prompts or answers, or choose a model with a longer context.' },
       )
-    if (checkpoint.tokenizer === undefined)
-      throw new CotuneError('GENERATE_NO_TOKENIZER', 'the checkpoint has no tokenizer', {
-        hint: 'Put the tokenizer.json of the model into its folder.',
-      })
-    return new Generator(init, checkpoint.tokenizer)
+    return new Generator(init)
   }
 
   /** Sets all tensors of an adapter. */
@@ -89,16 +87,21 @@ export class Generator {
     await this.#sessions.write(weights)
   }
 
-  /** The answers to `prompts`, in their order, without what ends them. */
+  /**
+   * The answers to `prompts`, in their order, without what ends them.
+   *
+   * @throws CotuneError GENERATE_NO_TOKENIZER
+   */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<string[]> {
     const { onToken, ...rest } = options
-    const stream = onToken && textStream(this.#tokenizer, onToken)
-    const ids = prompts.map((prompt) => this.#tokenizer.encode(prompt).ids)
+    const tokenizer = this.#tokenizer()
+    const stream = onToken && textStream(tokenizer, onToken)
+    const ids = prompts.map((prompt) => tokenizer.encode(prompt).ids)
     const answers = await this.generateIds(ids, { ...rest, ...(stream ? { onId: stream } : {}) })
-    return answers.map((answer) => this.#tokenizer.decode(answer))
+    return answers.map((answer) => tokenizer.decode(answer))
   }
 
-  /** The same on token ids. */
+  /** The same on token ids; needs no tokenizer. */
   async generateIds(
     prompts: readonly Int32Array[],
     options: Pick<GenerateOptions, 'onProgress' | 'signal'> & {
@@ -122,10 +125,18 @@ export class Generator {
     await this.#sessions.close()
   }
 
+  #tokenizer(): Tokenizer {
+    const { tokenizer } = this.#init.checkpoint
+    if (tokenizer !== undefined) return tokenizer
+    throw new CotuneError('GENERATE_NO_TOKENIZER', 'the checkpoint has no tokenizer', {
+      hint: 'Put the tokenizer.json of the model into its folder.',
+    })
+  }
+
   #row(prompt: Int32Array, index: number): Row {
     const { bosId } = this.#init.checkpoint.model.config
     // A model reads at least one token.
-    const ids = prompt.length > 0 ? prompt : Int32Array.of(bosId ?? this.#tokenizer.eosId)
+    const ids = prompt.length > 0 ? prompt : Int32Array.of(bosId ?? this.#tokenizer().eosId)
     return { index, prompt: ids.slice(-this.#init.maxPrompt), answer: [], done: false }
   }
 

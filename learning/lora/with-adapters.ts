@@ -1,5 +1,5 @@
 import { add, concat, constant, matmul, multiply, type Node, scalar, variable } from '#engine'
-import type { CausalModel, ParameterScope } from '#learning/models'
+import type { CausalModel, Linear, ParameterScope } from '#learning/models'
 import { type LoraSpec, loraA, loraB, targetsOf } from './adapter.ts'
 
 /** An adapter to hang on a model. */
@@ -37,13 +37,12 @@ export function withAdapters(
   for (const adapter of adapters)
     for (const { name } of targetsOf(model, adapter.spec))
       byModule.set(name, [...(byModule.get(name) ?? []), adapter])
-  const sizes = new Map(model.linears.map((linear) => [linear.name, linear]))
 
-  function linear(module: string, x: Node): Node | undefined {
-    const own = base.linear?.(module, x)
+  function linear(layer: Linear, x: Node): Node | undefined {
+    const { name: module, inputSize, outputSize } = layer
+    const own = base.linear?.(layer, x)
     const stacked = byModule.get(module)
     if (stacked === undefined) return own
-    const { inputSize, outputSize } = sizes.get(module)!
     const a = stacked.map(({ name, spec }) => leafOf(name, loraA(module), [spec.rank, inputSize]))
     const b = stacked.map(({ name, spec }) => leafOf(name, loraB(module), [outputSize, spec.rank]))
     const low = multiply(matmul(x, join(a, 0), { transposeB: true }), scales(stacked))

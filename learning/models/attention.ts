@@ -1,8 +1,6 @@
 import {
   add,
   concat,
-  constant,
-  equal,
   matmul,
   multiply,
   type Node,
@@ -10,37 +8,11 @@ import {
   scalar,
   slice,
   softmax,
-  subtract,
+  tanh,
   transpose,
 } from '#engine'
-import type { HiddenInputs } from './causal-model.ts'
-
-/** Added to a score that must not count: exp of it is 0, and a row in which all are hidden still has no NaN. */
-const HIDDEN_SCORE = -1e9
-
-/** What the layers share: additive masks over the new tokens' own columns and over the cache's. */
-export interface AttentionMask {
-  /** [1 or B, 1, S, S]. */
-  readonly own: Node
-  /** [B, 1, 1, T]. */
-  readonly cached?: Node
-}
-
-/** The mask of one forward pass: causal, within segments, filled columns of the cache. */
-export function attentionMask({ tokens, segments, cache }: HiddenInputs): AttentionMask {
-  const [batch, length] = tokens.shape as [number, number]
-  const causal = causalMask(length)
-  if (cache !== undefined) {
-    const columns = cache.filled.shape[1]!
-    const cached = hideWhereZero(reshape(cache.filled, [batch, 1, 1, columns]))
-    return { own: causal, cached }
-  }
-  if (segments === undefined) return { own: causal }
-  const rows = reshape(segments, [batch, 1, length, 1])
-  const columns = reshape(segments, [batch, 1, 1, length])
-  // Padding is a segment as well (0): it sees itself, which keeps its softmax finite.
-  return { own: add(hideWhereZero(equal(rows, columns)), causal) }
-}
+import type { AttentionMask } from './attention-masks.ts'
+import type { LayerAttention } from './layer-attention.ts'
 
 /** Queries, keys and values of S new tokens, [B, heads or keyValueHeads, S, headSize]. */
 export interface AttentionHeads {
@@ -57,21 +29,27 @@ export interface AttentionHeads {
  *
  * Query heads of a group lie next to each other, so a group becomes more rows of one product with its shared keys,
  * and keys are never repeated. With a cache, scores over old and new columns are joined rather than keys, which would
- * copy the cache in each step.
+ * copy the cache in each step. Windows and distances are in the mask.
  */
-export function attend(heads: AttentionHeads, mask: AttentionMask): Node {
+export function attend(
+  heads: AttentionHeads,
+  { scale, softcap }: LayerAttention,
+  mask: AttentionMask,
+): Node {
   const { queries, keys, values, cachedKeys, cachedValues } = heads
   const [batch, headCount, length, headSize] = queries.shape as [number, number, number, number]
   const groups = keys.shape[1]!
   const rows = (headCount / groups) * length
-  const grouped = reshape(multiply(queries, scalar(1 / Math.sqrt(headSize))), [
+  const factor = softcap === undefined ? scale : scale / softcap
+  const grouped = reshape(factor === 1 ? queries : multiply(queries, scalar(factor)), [
     batch,
     groups,
     rows,
     headSize,
   ])
   const scoresOver = (columns: Node, hidden: Node): Node => {
-    const scores = matmul(grouped, columns, { transposeB: true })
+    const products = matmul(grouped, columns, { transposeB: true })
+    const scores = softcap === undefined ? products : multiply(tanh(products), scalar(softcap))
     return add(reshape(scores, [batch, headCount, length, columns.shape[2]!]), hidden)
   }
   const group = (weights: Node): Node => reshape(weights, [batch, groups, rows, weights.shape[3]!])
@@ -90,20 +68,26 @@ export function attend(heads: AttentionHeads, mask: AttentionMask): Node {
   return reshape(byToken, [batch * length, headCount * headSize])
 }
 
-/** [B * S, heads * headSize] -> [B, heads, S, headSize]. */
+/** [B * S, heads * headSize] or [B * S, heads, headSize] -> [B, heads, S, headSize]. */
 export function splitHeads(x: Node, batch: number, heads: number): Node {
-  const [tokens, width] = x.shape as [number, number]
-  return transpose(reshape(x, [batch, tokens / batch, heads, width / heads]), [0, 2, 1, 3])
+  return transpose(reshape(x, [batch, x.shape[0]! / batch, heads, -1]), [0, 2, 1, 3])
 }
 
-function causalMask(length: number): Node {
-  const mask = new Float32Array(length * length)
-  for (let row = 0; row < length; row++)
-    for (let column = row + 1; column < length; column++) mask[row * length + column] = HIDDEN_SCORE
-  return constant(mask, [1, 1, length, length])
+/** A joint projection [N, sum of widths], cut into its columns: one [N, width] each. */
+export function splitColumns(x: Node, widths: readonly number[]): readonly Node[] {
+  let start = 0
+  return widths.map((width) => {
+    start += width
+    return slice(x, 1, start - width, start)
+  })
 }
 
-/** 1 -> 0, 0 -> HIDDEN_SCORE. */
-function hideWhereZero(visible: Node): Node {
-  return multiply(subtract(visible, scalar(1)), scalar(-HIDDEN_SCORE))
+/**
+ * A joint projection that lies head by head (GPT-NeoX, BLOOM), query, key and value of the first head and so on:
+ * [N, heads * 3 * headSize] -> three times [N, heads, headSize].
+ */
+export function splitInterleaved(x: Node, heads: number): readonly Node[] {
+  const joint = reshape(x, [x.shape[0]!, heads, -1])
+  const size = joint.shape[2]! / 3
+  return [0, 1, 2].map((part) => slice(joint, 2, part * size, (part + 1) * size))
 }

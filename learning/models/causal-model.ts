@@ -1,4 +1,5 @@
 import type { Node } from '#engine'
+import type { LayerAttention } from './layer-attention.ts'
 import type { RopeConfig } from './rope.ts'
 
 export type Family = 'gpt2' | 'llama' | 'qwen2'
@@ -23,6 +24,10 @@ export interface ModelConfig {
   readonly epsilon: number
   /** Rotary positions; undefined where positions are learned. */
   readonly rope: RopeConfig | undefined
+  /** One a layer. */
+  readonly attention: readonly LayerAttention[]
+  /** Further choices of the family that change its numbers, for digests. */
+  readonly variant: Readonly<Record<string, unknown>>
   readonly eosIds: readonly number[]
   readonly bosId: number | undefined
 }
@@ -43,8 +48,8 @@ export interface Linear {
  */
 export interface ParameterScope {
   parameter(name: string, shape: readonly number[]): Node
-  /** What adapters add to the output of the linear layer `name` for its input `x` [N, input]; undefined for nothing. */
-  linear?(name: string, x: Node): Node | undefined
+  /** What adapters add to the output of a linear layer for its input `x` [N, input]; undefined for nothing. */
+  linear?(layer: Linear, x: Node): Node | undefined
 }
 
 /** Keys and values of tokens already read, for decoding. */
@@ -53,7 +58,7 @@ export interface KeyValueCache {
   readonly keys: readonly Node[]
   /** One a layer, [B, keyValueHeads, T, headSize]. */
   readonly values: readonly Node[]
-  /** float32 [B, T]: 1 where the column holds a token of this row, else 0. */
+  /** float32 [B, T]: 1 where column t holds the row's token at position t, else 0. */
   readonly filled: Node
 }
 

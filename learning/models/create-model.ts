@@ -1,7 +1,7 @@
 import { CotuneError, EXIT } from '#base'
 import type { CausalModel, Family } from './causal-model.ts'
 import { createGpt2 } from './gpt2.ts'
-import { configInvalid, type HfConfig, refuseForeignOptions } from './hf-config.ts'
+import { configInvalid, type HfConfig } from './hf-config.ts'
 import { createLlama } from './llama.ts'
 import { createQwen2 } from './qwen2.ts'
 
@@ -20,7 +20,6 @@ export function createModel(config: HfConfig): CausalModel {
   const type = config.model_type
   if (typeof type !== 'string') throw configInvalid('model_type', 'model_type is missing')
   if (!Object.hasOwn(FAMILIES, type)) throw unsupportedType(type, config)
-  refuseForeignOptions(config)
   return FAMILIES[type as Family](config)
 }
 

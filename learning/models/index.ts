@@ -8,11 +8,19 @@ export type {
   ModelConfig,
   ParameterScope,
 } from './causal-model.ts'
-export { type Checkpoint, type CheckpointWarning, loadCheckpoint } from './checkpoint.ts'
+export { type Checkpoint, loadCheckpoint } from './checkpoint.ts'
+export { CONFIG_FILE } from './checkpoint-config.ts'
 export { checkpointDigest } from './checkpoint-digest.ts'
 export { createModel } from './create-model.ts'
 export type { HfConfig } from './hf-config.ts'
 export { initialise } from './initialise.ts'
+export type { LayerAttention } from './layer-attention.ts'
+export {
+  type CheckpointWarning,
+  type OpenCheckpoint,
+  openCheckpoint,
+  TOKENIZER_FILE,
+} from './open-checkpoint.ts'
 export {
   decodeSafetensors,
   type EncodeSafetensorsOptions,
@@ -21,3 +29,6 @@ export {
 } from './safetensors.ts'
 export { type SaveCheckpointInit, saveCheckpoint } from './save-checkpoint.ts'
 export { createScope, frozenScope, variableScope } from './scope.ts'
+export { INDEX_FILE, parseShardIndex } from './shard-index.ts'
+export type { StoredTensor } from './stored-tensor.ts'
+export { WEIGHTS_FILE } from './weight-files.ts'

@@ -1,4 +1,5 @@
 import { constant, type Node, rotary } from '#engine'
+import type { LayerAttention } from './layer-attention.ts'
 
 /** How rotary angles are stretched for contexts longer than the model was first trained on. */
 export type RopeScaling =
@@ -11,6 +12,13 @@ export type RopeScaling =
       readonly highFrequencyFactor: number
       readonly originalContextLength: number
     }
+  | {
+      readonly type: 'longrope'
+      /** What each pair's frequency is divided by within the original context. */
+      readonly shortFactors: readonly number[]
+      /** What cosines and sines are multiplied with. */
+      readonly attentionFactor: number
+    }
 
 export interface RopeConfig {
   readonly theta: number
@@ -22,35 +30,52 @@ export type Rotation = (heads: Node) => Node
 
 /**
  * Rotary position embedding (Su et al. 2021) for tokens at `positions` int32 [B, S], each below `limit`.
- * The table of angles is a constant that all layers share.
+ * The tables of angles are constants that all layers of one width share.
  */
-export function createRotation(
+export function createRotations(
   positions: Node,
   limit: number,
-  headSize: number,
-  rope: RopeConfig,
-): Rotation {
-  const frequencies = ropeFrequencies(headSize, rope)
-  const half = headSize / 2
+  rope: RopeConfig | undefined,
+): (layer: LayerAttention) => Rotation {
+  const tables = new Map<number, readonly [Node, Node]>()
+  return ({ rotaryWidth }) => {
+    if (rope === undefined || rotaryWidth === 0) return (heads) => heads
+    const [cosines, sines] = tables.get(rotaryWidth) ?? rotaryTables(rotaryWidth, limit, rope)
+    tables.set(rotaryWidth, [cosines, sines])
+    return (heads) => rotary(heads, positions, cosines, sines)
+  }
+}
+
+/** Cosines and sines of positions 0 to `limit` - 1, each [limit, width / 2]. */
+function rotaryTables(width: number, limit: number, rope: RopeConfig): readonly [Node, Node] {
+  const half = width / 2
+  const frequencies = ropeFrequencies(width, rope)
+  const scale = rope.scaling.type === 'longrope' ? rope.scaling.attentionFactor : 1
   const cosines = new Float32Array(limit * half)
   const sines = new Float32Array(limit * half)
   for (let position = 0; position < limit; position++)
     for (let i = 0; i < half; i++) {
-      const angle = position * frequencies[i]!
-      cosines[position * half + i] = Math.cos(angle)
-      sines[position * half + i] = Math.sin(angle)
+      // Rounded as transformers rounds it: at position 1,000 the difference shows.
+      const angle = Math.fround(position * frequencies[i]!)
+      cosines[position * half + i] = scale * Math.cos(angle)
+      sines[position * half + i] = scale * Math.sin(angle)
     }
-  const cosineTable = constant(cosines, [limit, half])
-  const sineTable = constant(sines, [limit, half])
-  return (heads) => rotary(heads, positions, cosineTable, sineTable)
+  return [constant(cosines, [limit, half]), constant(sines, [limit, half])]
 }
 
-/** Radians a position for each of the headSize / 2 pairs. */
-function ropeFrequencies(headSize: number, { theta, scaling }: RopeConfig): number[] {
-  const plain = Array.from({ length: headSize / 2 }, (_, i) => theta ** ((-2 * i) / headSize))
-  if (scaling.type === 'linear') return plain.map((frequency) => frequency / scaling.factor)
-  if (scaling.type === 'llama3') return plain.map((frequency) => llama3(frequency, scaling))
-  return plain
+/** Radians a position for each of the width / 2 pairs. */
+function ropeFrequencies(width: number, { theta, scaling }: RopeConfig): Float32Array {
+  const plain = Float32Array.from({ length: width / 2 }, (_, i) => theta ** ((-2 * i) / width))
+  switch (scaling.type) {
+    case 'default':
+      return plain
+    case 'linear':
+      return plain.map((frequency) => frequency / scaling.factor)
+    case 'llama3':
+      return plain.map((frequency) => llama3(frequency, scaling))
+    case 'longrope':
+      return plain.map((frequency, i) => frequency / scaling.shortFactors[i]!)
+  }
 }
 
 /** Llama 3.1: long waves are stretched, short ones kept, those between interpolated. */

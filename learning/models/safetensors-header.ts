@@ -1,6 +1,4 @@
-import { z } from 'zod'
-import { CotuneError, EXIT } from '#base'
-import { repeatedKey } from './repeated-key.ts'
+import { CotuneError, EXIT, readJson, shown, shownJson } from '#base'
 
 /** Bytes an element of each dtype of the safetensors format takes; only three of them are read as weights. */
 const ELEMENT_BYTES = new Map<string, number>([
@@ -22,7 +20,7 @@ const ELEMENT_BYTES = new Map<string, number>([
 ])
 
 /** One tensor as the header describes it, its offsets checked against the file and its shape. */
-export interface StoredTensor {
+export interface TensorEntry {
   readonly name: string
   readonly dtype: string
   readonly shape: readonly number[]
@@ -30,17 +28,6 @@ export interface StoredTensor {
   readonly begin: number
   readonly end: number
 }
-
-export interface SafetensorsHeader {
-  readonly tensors: ReadonlyMap<string, StoredTensor>
-  readonly metadata: ReadonlyMap<string, string>
-}
-
-const entrySchema = z.object({
-  dtype: z.string(),
-  shape: z.array(z.number()),
-  data_offsets: z.tuple([z.number(), z.number()]),
-})
 
 /**
  * Parses and checks a safetensors header: every tensor's dtype, shape and place, and that tensors neither overlap
@@ -55,64 +42,62 @@ export function parseSafetensorsHeader(
   header: Uint8Array,
   dataBytes: number,
   file: string,
-): SafetensorsHeader {
-  const entries = parseEntries(header, file)
-  const tensors = new Map<string, StoredTensor>()
-  const metadata = new Map<string, string>()
-  for (const [name, value] of entries) {
-    if (name === '__metadata__') {
-      for (const [key, text] of Object.entries(value ?? {})) metadata.set(key, String(text))
-    } else tensors.set(name, parseTensor(name, value, file))
+): readonly TensorEntry[] {
+  const tensors: TensorEntry[] = []
+  for (const [name, value] of parseEntries(header, file)) {
+    if (name === '__metadata__') checkMetadata(value, file)
+    else tensors.push(parseTensor(name, value, file))
   }
-  checkLayout([...tensors.values()], dataBytes, file)
-  return { tensors, metadata }
+  checkLayout(tensors, dataBytes, file)
+  return tensors
 }
 
 function parseEntries(header: Uint8Array, file: string): [string, unknown][] {
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(header)
-  } catch (cause) {
-    throw headerError(file, 'the safetensors header is not valid UTF-8', cause)
-  }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (cause) {
-    throw headerError(file, 'the safetensors header is not valid JSON', cause)
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw headerError(file, 'the safetensors header is not a JSON object')
-  const repeated = repeatedKey(text)
-  if (repeated !== undefined)
+  const reading = readJson(header)
+  if (!('value' in reading)) {
+    const { problem, repeatedKey, cause } = reading
+    if (repeatedKey === undefined)
+      throw headerError(file, `the safetensors header ${problem}`, cause)
     throw new CotuneError(
       'SAFETENSORS_TENSOR_REPEATED',
-      `${file}: the header names ${repeated} twice`,
-      { hint: REWRITE_HINT, data: { file, tensor: repeated }, exit: EXIT.data },
+      `${file}: the header names ${shown(repeatedKey)} twice`,
+      { hint: REWRITE_HINT, data: { file, tensor: shown(repeatedKey) }, exit: EXIT.data },
     )
-  return Object.entries(parsed)
+  }
+  if (!isObject(reading.value) || header[0] !== 0x7b)
+    throw headerError(file, 'the safetensors header is not a JSON object')
+  return Object.entries(reading.value)
 }
 
-function parseTensor(name: string, value: unknown, file: string): StoredTensor {
-  const entry = entrySchema.safeParse(value)
-  if (!entry.success)
+function checkMetadata(value: unknown, file: string): void {
+  if (isObject(value) && Object.values(value).every((text) => typeof text === 'string')) return
+  throw headerError(file, '__metadata__ is not a map of strings')
+}
+
+function parseTensor(stored: string, value: unknown, file: string): TensorEntry {
+  const name = shown(stored)
+  const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {}
+  if (typeof dtype !== 'string' || !isNumbers(shape) || !isNumbers(offsets) || offsets.length !== 2)
     throw headerError(file, `tensor ${name} has no valid dtype, shape and data_offsets`)
-  const { dtype, shape, data_offsets: offsets } = entry.data
   const elementBytes = ELEMENT_BYTES.get(dtype)
   if (elementBytes === undefined)
     throw new CotuneError(
       'SAFETENSORS_DTYPE_UNKNOWN',
-      `${file}: tensor ${name} has unknown dtype "${dtype}"`,
-      { hint: REWRITE_HINT, data: { file, tensor: name, dtype }, exit: EXIT.data },
+      `${file}: tensor ${name} has unknown dtype ${shownJson(dtype)}`,
+      { hint: REWRITE_HINT, data: { file, tensor: name, dtype: shown(dtype) }, exit: EXIT.data },
     )
   const elements = shape.reduce((product, size) => product * size, 1)
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !isSafe(elements))
+  if (!shape.every((size) => isSafe(size) && size >= 0) || !isSafe(elements))
     throw new CotuneError(
       'SAFETENSORS_SHAPE_INVALID',
-      `${file}: tensor ${name} has an invalid shape ${JSON.stringify(shape)}`,
-      { hint: REWRITE_HINT, data: { file, tensor: name, shape }, exit: EXIT.data },
+      `${file}: tensor ${name} has an invalid shape ${shownJson(shape)}`,
+      {
+        hint: REWRITE_HINT,
+        data: { file, tensor: name, shape: shownJson(shape) },
+        exit: EXIT.data,
+      },
     )
-  const [begin, end] = offsets
+  const [begin, end] = offsets as [number, number]
   if (begin < 0 || end < 0)
     throw offsetError(file, name, `tensor ${name} has a negative data offset`)
   if (!isSafe(begin) || !isSafe(end))
@@ -123,17 +108,18 @@ function parseTensor(name: string, value: unknown, file: string): StoredTensor {
   if (bytes !== end - begin)
     throw new CotuneError(
       'SAFETENSORS_SIZE_MISMATCH',
-      `${file}: tensor ${name} of shape ${JSON.stringify(shape)} and dtype ${dtype} needs ${bytes} bytes, ` +
+      `${file}: tensor ${name} of shape ${shownJson(shape)} and dtype ${dtype} needs ${bytes} bytes, ` +
         `its data_offsets span ${end - begin}`,
       { hint: REWRITE_HINT, data: { file, tensor: name }, exit: EXIT.data },
     )
-  return { name, dtype, shape, begin, end }
+  return { name: stored, dtype, shape, begin, end }
 }
 
-function checkLayout(tensors: StoredTensor[], dataBytes: number, file: string): void {
+function checkLayout(tensors: TensorEntry[], dataBytes: number, file: string): void {
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)
   let position = 0
-  for (const { name, begin, end } of tensors) {
+  for (const { name: stored, begin, end } of tensors) {
+    const name = shown(stored)
     if (begin < position)
       throw offsetError(file, name, `tensor ${name} overlaps the tensor before it in the file`)
     if (begin > position)
@@ -158,6 +144,14 @@ const REWRITE_HINT =
   'The file is damaged or was written by a faulty tool: download it again or export it anew.'
 
 const isSafe = (value: number) => Number.isSafeInteger(value)
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'number')
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
 
 function headerError(file: string, message: string, cause?: unknown): CotuneError {
   return new CotuneError('SAFETENSORS_HEADER_INVALID', `${file}: ${message}`, {

@@ -1,4 +1,4 @@
-import { bytesOf, CotuneError, EXIT } from '#base'
+import { bytesOf, CotuneError, EXIT, shown } from '#base'
 import type { Tensor } from '#engine'
 import {
   bfloat16ToFloat32,
@@ -6,7 +6,7 @@ import {
   float32ToBfloat16,
   float32ToFloat16,
 } from './half-floats.ts'
-import { parseSafetensorsHeader, type StoredTensor } from './safetensors-header.ts'
+import { parseSafetensorsHeader, type TensorEntry } from './safetensors-header.ts'
 import { readHeaderLength } from './safetensors-header-length.ts'
 
 /** How the numbers of a saved file are stored. In memory weights are always float32. */
@@ -54,43 +54,41 @@ export function* encodeSafetensors(
 export function decodeSafetensors(bytes: Uint8Array, label: string): ReadonlyMap<string, Tensor> {
   const headerBytes = readHeaderLength(bytes.subarray(0, 64), bytes.length, label)
   const data = bytes.subarray(8 + headerBytes)
-  const header = parseSafetensorsHeader(bytes.subarray(8, 8 + headerBytes), data.length, label)
+  const entries = parseSafetensorsHeader(bytes.subarray(8, 8 + headerBytes), data.length, label)
   const tensors = new Map<string, Tensor>()
-  for (const stored of header.tensors.values())
-    tensors.set(stored.name, decodeTensor(stored, data.slice(stored.begin, stored.end), label))
+  for (const entry of entries) {
+    const { name, shape, begin, end } = entry
+    const values = decodeValues(weightDtype(entry, label), data.slice(begin, end))
+    tensors.set(name, { dtype: 'float32', shape, data: values })
+  }
   return tensors
 }
 
-/**
- * A stored tensor's bytes as float32. `bytes` must begin at an even multiple of the element size and belongs to the
- * result afterwards (float32 is not copied).
- *
- * @throws CotuneError SAFETENSORS_DTYPE_UNSUPPORTED
- */
-export function decodeTensor(stored: StoredTensor, bytes: Uint8Array, file: string): Tensor {
-  checkDtype(stored, file)
-  return { dtype: 'float32', shape: stored.shape, data: decodeValues(stored.dtype, bytes) }
-}
+/** How the weights of a file may be stored. */
+export type WeightDtype = 'F32' | 'F16' | 'BF16'
 
 /**
- * Refuses a tensor whose numbers cannot become float32 weights.
+ * The dtype of a tensor whose numbers can become float32 weights.
  *
  * @throws CotuneError SAFETENSORS_DTYPE_UNSUPPORTED
  */
-export function checkDtype({ name, dtype }: StoredTensor, file: string): void {
-  if (Object.values<string>(DTYPE_NAMES).includes(dtype)) return
+export function weightDtype({ name, dtype }: TensorEntry, file: string): WeightDtype {
+  if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return dtype
   throw new CotuneError(
     'SAFETENSORS_DTYPE_UNSUPPORTED',
-    `${file}: tensor ${name} has dtype ${dtype}, which is not supported`,
+    `${file}: tensor ${shown(name)} has dtype ${dtype}, which is not supported`,
     {
       hint: 'Convert the checkpoint to F32, F16 or BF16; quantised weights cannot be tuned.',
-      data: { file, tensor: name, dtype },
+      data: { file, tensor: shown(name), dtype },
       exit: EXIT.data,
     },
   )
 }
 
-function decodeValues(dtype: string, bytes: Uint8Array): Float32Array {
+/**
+ * Stored bytes as float32. `bytes` must begin at an even multiple of the element size; float32 is not copied.
+ */
+export function decodeValues(dtype: WeightDtype, bytes: Uint8Array): Float32Array {
   // The format is little-endian, and so is every platform Node runs on.
   const { buffer, byteOffset, byteLength } = bytes
   if (dtype === 'F32') return new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)

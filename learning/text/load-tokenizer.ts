@@ -1,9 +1,19 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CotuneError, EXIT, sha256Hex, writeFileAtomic } from '#base'
+import {
+  CotuneError,
+  EXIT,
+  isCotuneError,
+  readJson,
+  readRegularFile,
+  sha256Hex,
+  writeFileAtomic,
+} from '#base'
 import { createTokenizer, type TokenizerOptions } from './create-tokenizer.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { isObject, malformed, parseTokenizerFile, type TokenizerFile } from './tokenizer-file.ts'
+
+/** The largest in use, of multilingual models, have 35 MB. */
+const MAX_BYTES = 100_000_000
 
 /**
  * Reads `tokenizer.json` of a Hugging Face style folder, and beside it, if there, `tokenizer_config.json` and
@@ -79,22 +89,21 @@ async function readSettings(path: string): Promise<Readonly<Record<string, unkno
 
 async function readOptional(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new CotuneError('TOKENIZER_NOT_FOUND', `${path} cannot be read`, {
+    return await readRegularFile(path, MAX_BYTES)
+  } catch (cause) {
+    if (!isCotuneError(cause, 'FILE_UNREADABLE')) throw cause
+    if (cause.data.missing === true) return undefined
+    throw new CotuneError('TOKENIZER_NOT_FOUND', cause.message, {
       hint: 'Check the permissions of the file.',
-      data: { path },
+      data: { path: cause.data.path },
       exit: EXIT.data,
-      cause: error,
+      cause,
     })
   }
 }
 
 function parseJson(bytes: Uint8Array, name: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw malformed(name, 'is not JSON', cause)
-  }
+  const reading = readJson(bytes)
+  if ('value' in reading) return reading.value
+  throw malformed(name, reading.problem, reading.cause)
 }

@@ -1,5 +1,6 @@
 import { CotuneError, createRandom, EXIT } from '#base'
 import { sizeOf } from '#engine'
+import { resolveModelFolder } from '#learning/library'
 import { type AdapterWeights, createAdapter, type LoraSpec } from '#learning/lora'
 import { type Checkpoint, checkpointDigest, loadCheckpoint } from '#learning/models'
 import type { Tokenizer } from '#learning/text'
@@ -25,8 +26,12 @@ export interface ModelDescription {
   readonly digest: string
 }
 
-/** @throws CotuneError MODEL_*, TOKENIZER_*, MODEL_WITHOUT_TOKENIZER */
-export async function loadTunedModel(role: ModelRole, folder: string): Promise<TunedModel> {
+/**
+ * @param nameOrFolder a checkpoint folder, or the name of a model of the library
+ * @throws CotuneError MODEL_*, TOKENIZER_*, MODEL_WITHOUT_TOKENIZER
+ */
+export async function loadTunedModel(role: ModelRole, nameOrFolder: string): Promise<TunedModel> {
+  const folder = await resolveModelFolder(nameOrFolder)
   const checkpoint = await loadCheckpoint(folder)
   const { tokenizer } = checkpoint
   if (tokenizer === undefined) {

@@ -165,6 +165,14 @@ describe('text', () => {
   const { model, weights } = randomModel(TINY.qwen2, 'generate qwen2')
   const checkpoint = { model, weights, tokenizer: numberTokenizer(23) }
 
+  it('needs a tokenizer', async () => {
+    await decode({ checkpoint: { model, weights } }, async (generator) => {
+      await expect(generator.generate(['5 9 1'])).rejects.toThrow(
+        expect.objectContaining({ code: 'GENERATE_NO_TOKENIZER' }),
+      )
+    })
+  })
+
   it('streams what it answers', async () => {
     await decode({ checkpoint, batch: 2 }, async (generator) => {
       const streamed = ['', '']
@@ -193,15 +201,11 @@ describe.skipIf(!hasSharedCheckpoints)(`greedy tokens equal those of transformer
     const { model, weights } = await loadCheckpoint(sharedCheckpoint(name))
     const prompt = golden.input_ids[0]!
     // No id ends it: the record has 20 tokens whatever they are.
-    const tokenizer = numberTokenizer(model.config.vocabularySize, -1)
-    const endless = { ...model, config: { ...model.config, eosIds: [] } }
-    const init = { maxPrompt: prompt.length, maxNew: golden.greedy.length, batch: 2 }
-    await decode(
-      { checkpoint: { model: endless, weights, tokenizer }, ...init },
-      async (generator) => {
-        const answers = await generator.generateIds(ids([prompt, prompt.slice(0, 5)]))
-        expect([...answers[0]!]).toEqual(golden.greedy)
-      },
-    )
+    const lengths = { maxPrompt: prompt.length, maxNew: golden.greedy.length }
+    const init = { checkpoint: { model, weights }, stopIds: [], ...lengths, batch: 2 }
+    await decode(init, async (generator) => {
+      const answers = await generator.generateIds(ids([prompt, prompt.slice(0, 5)]))
+      expect([...answers[0]!]).toEqual(golden.greedy)
+    })
   })
 })

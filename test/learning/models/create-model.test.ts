@@ -44,11 +44,10 @@ describe('refuses, naming the key', () => {
     ['MODEL_CONFIG_INVALID', { ...llama, eos_token_id: 'x' }, 'eos_token_id must be a token id'],
     ['MODEL_CONFIG_INVALID', { ...llama, hidden_size: 18 }, 'not divisible'],
     ['MODEL_CONFIG_INVALID', { ...llama, num_key_value_heads: 3 }, 'num_key_value_heads 3'],
-    ['MODEL_CONFIG_INVALID', { ...llama, head_dim: 5 }, 'even head size'],
+    ['MODEL_CONFIG_INVALID', { ...llama, head_dim: 5 }, 'an even part of each head'],
     ['MODEL_CONFIG_INVALID', { ...gpt2, n_head: 5 }, 'n_head 5'],
-    ['MODEL_CONFIG_UNSUPPORTED', { ...llama, hidden_act: 'gelu' }, 'hidden_act "gelu"'],
-    ['MODEL_CONFIG_UNSUPPORTED', { ...gpt2, activation_function: 'relu' }, 'activation_function'],
-    ['MODEL_CONFIG_UNSUPPORTED', { ...qwen2, use_sliding_window: true }, 'use_sliding_window'],
+    ['MODEL_CONFIG_UNSUPPORTED', { ...llama, hidden_act: 'mish' }, 'hidden_act "mish"'],
+    ['MODEL_CONFIG_UNSUPPORTED', { ...gpt2, activation_function: 'tanh' }, 'activation_function'],
     [
       'MODEL_CONFIG_UNSUPPORTED',
       { ...qwen2, layer_types: ['full_attention', 'sliding_attention'] },
@@ -60,6 +59,12 @@ describe('refuses, naming the key', () => {
       'rope_scaling.rope_type "yarn"',
     ],
     ['MODEL_CONFIG_INVALID', { ...llama, rope_scaling: { type: 'linear' } }, 'rope_scaling.factor'],
+    ['MODEL_CONFIG_UNSUPPORTED', { ...llama, softcap: 30 }, 'the option softcap is not known'],
+    [
+      'MODEL_CONFIG_UNSUPPORTED',
+      { ...llama, rope_scaling: { type: 'default', twist: 1 } },
+      'the option rope_scaling.twist is not known',
+    ],
     [
       'MODEL_CONFIG_UNSUPPORTED',
       { ...llama, quantization_config: { bits: 4 } },

@@ -1,0 +1,14 @@
+import { Command } from 'commander'
+import type { CommandContext } from '../command-context.ts'
+import { importModelCommand } from './model/import.ts'
+import { listModelsCommand } from './model/list.ts'
+import { removeModelCommand } from './model/remove.ts'
+
+const SUBCOMMANDS = [importModelCommand, listModelsCommand, removeModelCommand]
+
+/** `cotune model ...`: a file of model/ each. */
+export function modelCommand(context: CommandContext): Command {
+  const command = new Command('model').description('the models that are on this machine')
+  for (const make of SUBCOMMANDS) command.addCommand(make(context))
+  return command
+}

@@ -1,0 +1,43 @@
+import { openCheckpoint } from '#learning/models'
+import type { ModelFile } from './manifest.ts'
+import type { LibraryModel, ModelLibrary } from './model-library.ts'
+
+export interface AddModelInit {
+  readonly name: string
+  readonly revision: string
+  readonly labels: readonly string[]
+  readonly source: string
+  /** All files of the staged folder. */
+  readonly files: readonly ModelFile[]
+}
+
+export interface AddedModel extends LibraryModel {
+  /** What was odd but harmless. */
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Checks a staged folder and makes it a model of the library.
+ *
+ * @throws CotuneError of checkpoints and tokenizers (MODEL_*, SAFETENSORS_*, TOKENIZER_*); the folder is then left as it is
+ */
+export async function addModel(
+  library: ModelLibrary,
+  staged: string,
+  init: AddModelInit,
+): Promise<AddedModel> {
+  const { model, tokenizer, warnings } = await openCheckpoint(staged)
+  const sizes = [...model.parameters.values()].map((shape) => shape.reduce((n, m) => n * m, 1))
+  const added = await library.add(staged, {
+    format: 1,
+    ...init,
+    labels: [...init.labels],
+    files: [...init.files],
+    family: model.family,
+    parameters: sizes.reduce((sum, size) => sum + size, 0),
+    addedAt: new Date().toISOString(),
+  })
+  const odd = warnings.map(({ message }) => message)
+  if (tokenizer === undefined) odd.push('it has no tokenizer.json, without which it cannot be used')
+  return { ...added, warnings: odd }
+}

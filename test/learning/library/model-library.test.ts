@@ -1,0 +1,183 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  importModel,
+  ModelLibrary,
+  parseModelReference,
+  resolveModelFolder,
+} from '#learning/library'
+import { loadCheckpoint, saveCheckpoint } from '#learning/models'
+import { randomModel } from '../models/random-model.ts'
+import { TINY } from '../models/tiny-models.ts'
+
+let root: string
+let library: ModelLibrary
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'cotune-library-'))
+  library = new ModelLibrary(join(root, 'library'))
+})
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true })
+})
+
+async function tinyFolder(name: string, seed = name): Promise<string> {
+  const folder = join(root, name)
+  await saveCheckpoint(folder, { ...randomModel(TINY.llama, seed), files: { 'notes.txt': 'mine' } })
+  return folder
+}
+
+const code = (expected: string) => expect.objectContaining({ code: expected })
+
+describe('names', () => {
+  it.each([
+    ['gpt2', { name: 'gpt2' }],
+    ['HuggingFaceTB/SmolLM2-135M', { name: 'HuggingFaceTB/SmolLM2-135M' }],
+    ['a/b@refs/pr/3', { name: 'a/b', revision: 'refs/pr/3' }],
+  ])('reads %s', (text, expected) => {
+    expect(parseModelReference(text)).toEqual(expected)
+  })
+
+  it.each([
+    '',
+    '..',
+    '../x',
+    'a/../b',
+    '/etc/passwd',
+    'a/b/c',
+    'a//b',
+    '.hidden/x',
+    'a/.partial',
+    'a\\b',
+    'a--b/c',
+    'a/b@',
+    'a/b@../c',
+    'a/b@/c',
+    'a/b@x@..',
+    'a/b c',
+    'a\0b',
+    `${'a'.repeat(97)}`,
+  ])('refuses %j', (text) => {
+    expect(() => parseModelReference(text)).toThrow(code('MODEL_NAME_INVALID'))
+  })
+})
+
+it('imports a folder: only what is needed, checked, with a manifest; the same folder once', async () => {
+  const folder = await tinyFolder('mine')
+  const added = await importModel(library, folder, 'me/mine')
+  expect((await readdir(added.folder)).sort()).toEqual([
+    'config.json',
+    'cotune-model.json',
+    'model.safetensors',
+  ])
+  expect(added.manifest).toMatchObject({ name: 'me/mine', family: 'llama', source: folder })
+  expect(added.warnings).toEqual([expect.stringContaining('tokenizer.json')])
+  expect((await loadCheckpoint(added.folder)).weights).toEqual(
+    (await loadCheckpoint(folder)).weights,
+  )
+
+  const again = await importModel(library, folder, 'me/mine')
+  expect(again.folder).toBe(added.folder)
+  expect(await library.list()).toHaveLength(1)
+  expect(await library.partials()).toEqual([])
+})
+
+it('takes the shards that the index names, through links, and nothing else', async () => {
+  const whole = await tinyFolder('whole')
+  const folder = join(root, 'sharded')
+  await mkdir(folder)
+  await symlink(join(whole, 'config.json'), join(folder, 'config.json'))
+  await symlink(join(whole, 'model.safetensors'), join(folder, 'model-00001-of-00001.safetensors'))
+  await writeFile(join(folder, 'model-00002-of-00001.safetensors'), 'another')
+  await writeFile(join(folder, 'pytorch_model.bin'), 'pickle')
+  const index = { weight_map: { any: 'model-00001-of-00001.safetensors' } }
+  await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify(index))
+  const { manifest } = await importModel(library, folder)
+  expect(manifest.files.map(({ name }) => name)).toEqual([
+    'config.json',
+    'model.safetensors.index.json',
+    'model-00001-of-00001.safetensors',
+  ])
+})
+
+it('keeps nothing of a folder that is no model', async () => {
+  const folder = await tinyFolder('broken')
+  await writeFile(join(folder, 'model.safetensors'), 'not weights')
+  await expect(importModel(library, folder)).rejects.toThrow(code('SAFETENSORS_HEADER_LENGTH'))
+  await rm(join(folder, 'model.safetensors'))
+  await writeFile(join(folder, 'pytorch_model.bin'), 'pickle')
+  await expect(importModel(library, folder)).rejects.toThrow(
+    expect.objectContaining({
+      code: 'MODEL_FILES_MISSING',
+      hint: expect.stringContaining('pickles'),
+    }),
+  )
+  await expect(importModel(library, join(root, 'none'))).rejects.toThrow(
+    code('MODEL_FOLDER_UNREADABLE'),
+  )
+  expect(await library.list()).toEqual([])
+  expect(await library.partials()).toEqual([])
+})
+
+it('says before it writes that the disk is full', async () => {
+  const full = new ModelLibrary(library.folder, { freeBytes: async () => 70_000_000 })
+  await expect(full.requireSpace(1_000)).resolves.toBeUndefined()
+  await expect(full.requireSpace(10_000_000)).rejects.toThrow(
+    expect.objectContaining({
+      code: 'DISK_FULL',
+      message: expect.stringContaining('0.07 GB free'),
+    }),
+  )
+})
+
+it('finds the newest of a name, or a revision by label, commit or its first digits', async () => {
+  const first = await importModel(library, await tinyFolder('one'), 'me/mine')
+  const second = await importModel(library, await tinyFolder('two'), 'me/mine')
+  await library.touch(first, 'v1')
+  const { revision } = second.manifest
+  const folderOf = async (text: string) => (await library.get(text)).folder
+  expect(await folderOf('me/mine')).toBe(first.folder)
+  expect(await folderOf(`me/mine@${revision.slice(0, 7)}`)).toBe(second.folder)
+  expect(await folderOf('me/mine@v1')).toBe(first.folder)
+  for (const text of ['me/mine@v2', `me/mine@${revision.slice(0, 6)}`, 'me/other'])
+    await expect(folderOf(text)).rejects.toThrow(code('MODEL_NOT_IN_LIBRARY'))
+})
+
+it('removes all revisions, or one, or what is not whole', async () => {
+  const { manifest } = await importModel(library, await tinyFolder('one'), 'me/mine')
+  await importModel(library, await tinyFolder('two'), 'me/mine')
+  await writeFile(join(await library.stage('me/mine', 'c'.repeat(40)), 'x.part'), 'part')
+  const removed = await library.remove(`me/mine@${manifest.revision}`)
+  expect(removed).toMatchObject([{ name: 'me/mine', revision: manifest.revision }])
+  expect(removed[0]?.freedBytes).toBeGreaterThan(1_000)
+  expect(await library.list()).toHaveLength(1)
+  expect(await library.remove('me/mine')).toHaveLength(2)
+  expect(await library.partials()).toEqual([])
+  await expect(library.remove('me/mine')).rejects.toThrow(code('MODEL_NOT_IN_LIBRARY'))
+})
+
+it('resolves a folder that exists before a name, and says how to get what is missing', async () => {
+  const folder = await tinyFolder('one')
+  const added = await importModel(library, folder, 'me/mine')
+  expect(await resolveModelFolder(folder, library)).toBe(folder)
+  expect(await resolveModelFolder('me/mine', library)).toBe(added.folder)
+  expect(await resolveModelFolder('./no/such/folder', library)).toMatch(/no\/such\/folder$/)
+  await expect(resolveModelFolder('you/yours', library)).rejects.toThrow(
+    expect.objectContaining({
+      code: 'MODEL_NOT_IN_LIBRARY',
+      hint: expect.stringContaining('cotune model pull you/yours'),
+    }),
+  )
+  await expect(resolveModelFolder('me/mina', library)).rejects.toThrow(
+    expect.objectContaining({ hint: expect.stringContaining('did you mean me/mine?') }),
+  )
+})
+
+it('takes what is damaged for no model', async () => {
+  const { folder } = await importModel(library, await tinyFolder('one'), 'me/mine')
+  const manifest = join(folder, 'cotune-model.json')
+  await writeFile(manifest, (await readFile(manifest, 'utf8')).slice(0, -20))
+  expect(await library.list()).toEqual([])
+})
