@@ -1,67 +1,79 @@
 import type * as tensorflow from '@tensorflow/tfjs-core'
-import { createRandom } from '#base'
-import { stepFeeds } from './ours.ts'
+import { loadCheckpoint } from '#learning/models'
+import { QUERY_AND_VALUE } from '../flops.ts'
+import { madeUpToken } from './batches.ts'
 import { serveSteps } from './serve-steps.ts'
-import { blockLinears, STEP_SHAPE } from './shape.ts'
+import type { StepSpec } from './step-spec.ts'
 
 /** A contender: TensorFlow.js on WebAssembly, the same step written with its own operators, tape and Adam. */
 
 type Tf = typeof tensorflow
 type Tensor = tensorflow.Tensor
 
+const spec = JSON.parse(process.argv[2]!) as StepSpec
 // The bundle has the gradients; both packages share one engine.
 const bundle = '@tensorflow/tfjs/dist/tf.min.js'
 const { default: tf } = (await import(bundle)) as { readonly default: Tf }
 const { setThreadsCount } = await import('@tensorflow/tfjs-backend-wasm')
 tf.enableProdMode()
-setThreadsCount(Number(process.argv[2]))
+setThreadsCount(spec.threads)
 await tf.setBackend('wasm')
 
-const { vocabulary, hidden, layers, heads, rank, batch, length } = STEP_SHAPE
-const width = hidden / heads
+const { model, weights } = await loadCheckpoint(spec.folder)
+const { layers, heads, keyValueHeads, headSize, vocabularySize, hiddenSize } = model.config
+const { epsilon, rope } = model.config
+const { batch, length, rank } = spec
 const rows = batch * length
-const random = createRandom('bench')
-const normal = (shape: number[]) => {
-  const size = shape.reduce((product, dimension) => product * dimension, 1)
-  return tf.tensor(
-    Float32Array.from({ length: size }, () => random.normal() * 0.02),
-    shape,
-  )
-}
+if (heads !== keyValueHeads) throw new RangeError('written for as many key as query heads')
 
-const linears = Array.from({ length: layers }, () =>
-  blockLinears(STEP_SHAPE).map(({ inputs, outputs }) => ({
-    w: normal([outputs, inputs]),
-    a: tf.variable(normal([rank, inputs])),
-    b: tf.variable(tf.zeros([outputs, rank])),
-  })),
-)
-const norms = Array.from({ length: 2 * layers + 1 }, () => tf.ones([hidden]))
-const embedding = normal([vocabulary, hidden]) as tensorflow.Tensor2D
+const full = spec.trained === 'full'
+const parameters = new Map<string, Tensor>()
+for (const [name, { data, shape }] of weights) {
+  const value = tf.tensor(data, [...shape])
+  parameters.set(name, full ? tf.variable(value) : value)
+}
+const adapters = new Map<string, { readonly a: Tensor; readonly b: Tensor }>()
+for (const { name, inputSize, outputSize } of model.linears) {
+  if (full) break
+  if (spec.trained === 'qv' && !QUERY_AND_VALUE.some((target) => name.endsWith(target))) continue
+  const bound = 1 / Math.sqrt(inputSize)
+  const a = tf.variable(tf.randomUniform([rank, inputSize], -bound, bound))
+  adapters.set(name, { a, b: tf.variable(tf.zeros([outputSize, rank])) })
+}
+const parameter = (name: string): Tensor => parameters.get(`${name}.weight`)!
+
 const angles = tf.outerProduct(
   tf.range(0, length),
-  tf.pow(10_000, tf.mul(tf.range(0, width / 2), -2 / width)) as tensorflow.Tensor1D,
+  tf.pow(rope!.theta, tf.mul(tf.range(0, headSize / 2), -2 / headSize)) as tensorflow.Tensor1D,
 )
 const [cosines, sines] = [tf.cos(angles), tf.sin(angles)]
 const causal = tf.mul(tf.sub(1, tf.linalg.bandPart(tf.ones([length, length]), -1, 0)), -1e9)
-const feeds = stepFeeds(STEP_SHAPE)
-const tokens = tf.tensor1d(feeds.tokens, 'int32')
-const targets = tf.cast(tf.oneHot(tf.tensor1d(feeds.labels, 'int32'), vocabulary), 'float32')
+const token = (position: number) => madeUpToken(position, vocabularySize)
+const tokens = tf.tensor1d(
+  Array.from({ length: rows }, (_, i) => token(i)),
+  'int32',
+)
+const labels = tf.tensor1d(
+  Array.from({ length: rows }, (_, i) => token(i + 1)),
+  'int32',
+)
+const targets = tf.cast(tf.oneHot(labels, vocabularySize), 'float32')
 
-function linear(x: Tensor, layer: number, kind: number): Tensor {
-  const at = linears[layer]?.[kind]
-  if (!at) throw new RangeError(`no linear layer ${kind}`)
-  const low = tf.mul(tf.matMul(x, at.a, false, true), 2)
-  return tf.add(tf.matMul(x, at.w, false, true), tf.matMul(low, at.b, false, true))
+function linear(x: Tensor, name: string): Tensor {
+  const y = tf.matMul(x, parameter(name), false, true)
+  const adapter = adapters.get(name)
+  if (!adapter) return y
+  const low = tf.mul(tf.matMul(x, adapter.a, false, true), spec.alpha / rank)
+  return tf.add(y, tf.matMul(low, adapter.b, false, true))
 }
 
-function norm(x: Tensor, index: number): Tensor {
-  const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), 1e-5))
-  return tf.mul(tf.mul(x, scale), norms[index] ?? 1)
+function norm(x: Tensor, name: string): Tensor {
+  const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon))
+  return tf.mul(tf.mul(x, scale), parameter(name))
 }
 
 function byHead(x: Tensor): Tensor {
-  return tf.transpose(tf.reshape(x, [batch, length, heads, width]), [0, 2, 1, 3])
+  return tf.transpose(tf.reshape(x, [batch, length, heads, headSize]), [0, 2, 1, 3])
 }
 
 function rotate(x: Tensor): Tensor {
@@ -76,25 +88,27 @@ function rotate(x: Tensor): Tensor {
 }
 
 function loss(): tensorflow.Scalar {
+  const embedding = parameter('model.embed_tokens') as tensorflow.Tensor2D
   let x: Tensor = tf.gather(embedding, tokens)
-  for (let layer = 0; layer < layers; layer++) {
-    const before = norm(x, 2 * layer)
-    const [query, key, value] = [0, 1, 2].map((kind) => byHead(linear(before, layer, kind)))
-    if (!query || !key || !value) throw new RangeError('three projections')
-    const scores = tf.mul(tf.matMul(rotate(query), rotate(key), false, true), 1 / Math.sqrt(width))
-    const mixed = tf.matMul(tf.softmax(tf.add(scores, causal)), value)
-    const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [rows, hidden])
-    x = tf.add(x, linear(joined, layer, 3))
-    const between = norm(x, 2 * layer + 1)
-    const gate = linear(between, layer, 4)
-    const gated = tf.mul(tf.mul(gate, tf.sigmoid(gate)), linear(between, layer, 5))
-    x = tf.add(x, linear(gated, layer, 6))
+  for (let index = 0; index < layers; index++) {
+    const layer = `model.layers.${index}`
+    const before = norm(x, `${layer}.input_layernorm`)
+    const heard = (kind: string) => byHead(linear(before, `${layer}.self_attn.${kind}_proj`))
+    const scores = tf.matMul(rotate(heard('q')), rotate(heard('k')), false, true)
+    const scaled = tf.add(tf.mul(scores, 1 / Math.sqrt(headSize)), causal)
+    const mixed = tf.matMul(tf.softmax(scaled), heard('v'))
+    const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [rows, hiddenSize])
+    x = tf.add(x, linear(joined, `${layer}.self_attn.o_proj`))
+    const between = norm(x, `${layer}.post_attention_layernorm`)
+    const gate = linear(between, `${layer}.mlp.gate_proj`)
+    const gated = tf.mul(tf.mul(gate, tf.sigmoid(gate)), linear(between, `${layer}.mlp.up_proj`))
+    x = tf.add(x, linear(gated, `${layer}.mlp.down_proj`))
   }
-  const logits = tf.matMul(norm(x, 2 * layers), embedding, false, true)
+  const logits = tf.matMul(norm(x, 'model.norm'), embedding, false, true)
   return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), targets), -1))) as tensorflow.Scalar
 }
 
-const optimiser = tf.train.adam(1e-3)
+const optimiser = tf.train.adam(spec.learningRate)
 
 await serveSteps(async () => {
   const value = optimiser.minimize(loss, true)
