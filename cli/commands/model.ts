@@ -3,8 +3,9 @@ import type { CommandContext } from '../command-context.ts'
 import { importModelCommand } from './model/import.ts'
 import { listModelsCommand } from './model/list.ts'
 import { removeModelCommand } from './model/remove.ts'
+import { showModelCommand } from './model/show.ts'
 
-const SUBCOMMANDS = [importModelCommand, listModelsCommand, removeModelCommand]
+const SUBCOMMANDS = [importModelCommand, listModelsCommand, removeModelCommand, showModelCommand]
 
 /** `cotune model ...`: a file of model/ each. */
 export function modelCommand(context: CommandContext): Command {

@@ -8,10 +8,12 @@ export type {
   ModelConfig,
   ParameterScope,
 } from './causal-model.ts'
+export { checkValues } from './check-values.ts'
 export { type Checkpoint, loadCheckpoint } from './checkpoint.ts'
 export { CONFIG_FILE } from './checkpoint-config.ts'
 export { checkpointDigest } from './checkpoint-digest.ts'
 export { createModel } from './create-model.ts'
+export { type CheckpointSummary, describeCheckpoint } from './describe-checkpoint.ts'
 export type { HfConfig } from './hf-config.ts'
 export { initialise } from './initialise.ts'
 export type { LayerAttention } from './layer-attention.ts'

@@ -36,6 +36,7 @@ export function createTokenizer(file: TokenizerFile, options: TokenizerOptions =
   for (const { id, content } of file.added_tokens) idOf.set(content, id)
 
   return {
+    kind: file.model.type,
     vocabularySize: surfaces.length,
     digest: options.digest ?? sha256Hex(JSON.stringify(file)),
     eosId,

@@ -7,6 +7,7 @@ export interface TokenizedText {
 
 /** Text to token ids and back. No token is added around the text. */
 export interface Tokenizer {
+  readonly kind: 'BPE' | 'Unigram' | 'WordPiece'
   /** One more than the largest id. The width of a model's head may be larger, never smaller. */
   readonly vocabularySize: number
   /** SHA-256 of `tokenizer.json` in hexadecimal. */

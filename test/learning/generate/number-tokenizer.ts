@@ -3,6 +3,7 @@ import type { Tokenizer } from '#learning/text'
 /** Text of numbers, `"5 17 3"`: the ids themselves. */
 export function numberTokenizer(vocabularySize: number, eosId = vocabularySize - 1): Tokenizer {
   return {
+    kind: 'WordPiece',
     vocabularySize,
     digest: `numbers-${vocabularySize}`,
     eosId,
