@@ -1,15 +1,21 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sha256Hex } from './bytes.ts'
+import { bytesOf } from './bytes.ts'
+import { digestOf } from './digest-of.ts'
 import { CotuneError, EXIT } from './errors.ts'
 import { writeFileAtomic } from './files.ts'
+
+/** What is to be stored, whole or in parts. */
+export type Content = Uint8Array | readonly Uint8Array[]
 
 /** Files named by the SHA-256 of their content: for what is too large for a database row. */
 export interface DigestFiles {
   /** Where the file of `digest` is or would be. */
   path(digest: string): string
-  /** Writes atomically and durably; resolves to the digest. Writing the same content again does nothing. */
-  write(content: Uint8Array): Promise<string>
+  /**
+   * Writes atomically and durably the parts one after the other; resolves to the digest. Writing the same content again does nothing.
+   */
+  write(content: Content): Promise<string>
   /** @throws CotuneError `BLOB_MISSING`, `BLOB_CORRUPT` when the content is not what its name says. */
   read(digest: string): Promise<Uint8Array>
   has(digest: string): Promise<boolean>
@@ -31,15 +37,16 @@ export function createDigestFiles(folder: string): DigestFiles {
     path,
     has,
     write: async (content) => {
-      const digest = sha256Hex(content)
-      if (!(await has(digest))) await writeFileAtomic(path(digest), content, 0o600)
+      const parts = content instanceof Uint8Array ? [content] : content
+      const digest = await digestOf(parts)
+      if (!(await has(digest))) await writeFileAtomic(path(digest), parts, 0o600)
       return digest
     },
     read: async (digest) => {
       const content = await readFile(path(digest)).catch((cause: unknown) => {
         throw missing(digest, folder, cause)
       })
-      if (sha256Hex(content) === digest) return new Uint8Array(content)
+      if ((await digestOf([content])) === digest) return bytesOf(content)
       throw new CotuneError('BLOB_CORRUPT', `${path(digest)} is damaged: its digest is another`, {
         hint: 'check the disk; the file is fetched or made again when it is removed',
         data: { digest },

@@ -1,5 +1,6 @@
 import './promise-with-resolvers.ts'
 
+export { createBreather } from './breather.ts'
 export {
   bytesOf,
   concatBytes,
@@ -13,7 +14,8 @@ export {
 export { type Clock, systemClock } from './clock.ts'
 export { type ConfigSources, type LoadedConfig, loadConfig } from './config.ts'
 export { didYouMean } from './did-you-mean.ts'
-export { createDigestFiles, type DigestFiles } from './digest-files.ts'
+export { type Content, createDigestFiles, type DigestFiles } from './digest-files.ts'
+export { digestOf } from './digest-of.ts'
 export {
   CotuneError,
   type CotuneErrorInit,
@@ -34,6 +36,7 @@ export {
   type LogLevel,
   silentLogger,
 } from './logger.ts'
+export { LoopMonitor } from './loop-monitor.ts'
 export { packagePath, packageVersion } from './package-root.ts'
 export { createRandom, type Random } from './random.ts'
 export { type JsonReading, readJson } from './read-json.ts'

@@ -7,6 +7,7 @@ import {
   EXIT,
   JobQueue,
   type Logger,
+  LoopMonitor,
   type Startable,
   startAll,
   systemClock,
@@ -63,6 +64,7 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
 
   const events = new EventLog<PeerEvent>()
   const jobs = new JobQueue()
+  const loop = new LoopMonitor()
   const directory = createDirectory(store, identity, run.id)
   const keys = new SealingKeys(
     { epochs: store.keys, clock },
@@ -136,7 +138,7 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
   const models = modelInfos(tuner, config)
   const status = () =>
     readStatus(
-      { store, mesh, models, board, view, alerts, events },
+      { store, mesh, models, board, view, alerts, events, loop },
       { name: config.name, startedAt, ready: peer.ready },
     )
   const scoring = new Scoring({ store, tuner, jobs, narrator, events })
@@ -160,6 +162,7 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
   const peer: CloudPeer = new CloudPeer(identity.peerId, [
     closing(() => store.close()),
     closing(() => tuner.close()),
+    loop,
     api,
     keys,
     mesh,

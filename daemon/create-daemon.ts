@@ -5,6 +5,7 @@ import {
   EventLog,
   JobQueue,
   type Logger,
+  LoopMonitor,
   type Startable,
   startAll,
   stopAll,
@@ -55,6 +56,7 @@ export function createDaemon(config: DaemonConfig, components: DaemonComponents 
     const tuner = await createTuner(config)
     const jobs = new JobQueue()
     const live = new Live(events, clock)
+    const loop = new LoopMonitor()
     const learner = new Learner({ store, tuner, jobs }, { seed: config.seed })
     const observed = { events, live, board: () => board }
     const observer = observeRounds(observed)
@@ -79,6 +81,7 @@ export function createDaemon(config: DaemonConfig, components: DaemonComponents 
       session,
       live,
       events,
+      loop,
       startedAt,
     })
     const api = createApiServer({
@@ -102,7 +105,7 @@ export function createDaemon(config: DaemonConfig, components: DaemonComponents 
     // The socket is also the lock of the home, so nothing is swept before it is ours.
     const sweeper: Startable = { start: () => sweep(store, logger), stop: async () => undefined }
     // Stopped in reverse: those who ask for work end first, then the work itself, then the models.
-    return [models, jobs, api, sweeper, session]
+    return [models, loop, jobs, api, sweeper, session]
   }
 
   return {

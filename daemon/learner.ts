@@ -1,6 +1,6 @@
 import { CotuneError, EXIT, type JobQueue } from '#base'
 import { type Example, readExamples } from '#learning/data'
-import { decodeAdapter, encodeAdapter } from '#learning/lora'
+import { adapterParts, decodeAdapter } from '#learning/lora'
 import type { AdapterWeights, DeviceState, OnProgress, Scores } from '#learning/tuning'
 import type { ChatRequest, EvaluateRequest } from '#protocols/api'
 import type { DeviceStore } from './store/device-store.ts'
@@ -56,7 +56,7 @@ export class Learner {
         signal: either,
       })
       const files = await this.#writeState(result.state)
-      const delta = await blobs.write('delta', encodeAdapter(result.delta))
+      const delta = await blobs.write('delta', adapterParts(result.delta))
       metrics.add(result.metrics, row)
       const { slmDigest } = this.#models()
       const { examples: weight } = result
@@ -179,8 +179,8 @@ export class Learner {
   async #writeState(state: DeviceState) {
     const { blobs } = this.#store
     return {
-      slmState: await blobs.write('slm-state', encodeAdapter(state.slm)),
-      domain: await blobs.write('domain', encodeAdapter(state.domain)),
+      slmState: await blobs.write('slm-state', adapterParts(state.slm)),
+      domain: await blobs.write('domain', adapterParts(state.domain)),
     }
   }
 

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type EventLog, packageVersion } from '#base'
+import { type EventLog, type LoopMonitor, packageVersion } from '#base'
 import type {
   DevicePhase,
   ModelInfo,
@@ -25,6 +25,7 @@ export interface StatusComponents {
   readonly session: RunSession
   readonly live: Live
   readonly events: EventLog<PeerEvent>
+  readonly loop: LoopMonitor
   readonly startedAt: number
 }
 
@@ -61,6 +62,7 @@ export class StatusBoard {
       dpmVersion: run ? store.versions.judged(run.runId) : 0,
       bytesUp: traffic?.up ?? 0,
       bytesDown: traffic?.down ?? 0,
+      loopDelayMs: this.#components.loop.worstMs,
       ready: true,
     }
   }

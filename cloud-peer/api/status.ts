@@ -1,4 +1,4 @@
-import { type EventLog, packageVersion } from '#base'
+import { type EventLog, type LoopMonitor, packageVersion } from '#base'
 import type { Alert, Health, ModelInfo, PeerEvent, Status } from '#protocols/api'
 import type { MeshNode } from '#protocols/mesh'
 import type { Alerts } from '../status/alerts.ts'
@@ -14,6 +14,7 @@ export interface StatusComponents {
   readonly view: RoundView
   readonly alerts: Alerts
   readonly events: EventLog<PeerEvent>
+  readonly loop: LoopMonitor
 }
 
 export interface StatusInit {
@@ -24,7 +25,7 @@ export interface StatusInit {
 
 /** All there is to see of a cloud peer, at one moment. */
 export function readStatus(components: StatusComponents, init: StatusInit): Status {
-  const { store, mesh, models, board, view, alerts, events } = components
+  const { store, mesh, models, board, view, alerts, events, loop } = components
   const traffic = mesh.traffic()
   return {
     schema: 'cotune.status/1',
@@ -47,6 +48,7 @@ export function readStatus(components: StatusComponents, init: StatusInit): Stat
     dpmVersion: store.versions.latest()?.version ?? 0,
     bytesUp: traffic.up,
     bytesDown: traffic.down,
+    loopDelayMs: loop.worstMs,
     ready: init.ready,
   }
 }

@@ -53,7 +53,7 @@ export class UpdateVault {
     const opened = await openUpdate(keys.all(), bytes, (index) =>
       store.blobs.chunk(offer.blob, index),
     )
-    return { manifest: opened.manifest, content: decodeUpdate(opened.content) }
+    return { manifest: opened.manifest, content: await decodeUpdate(opened.content) }
   }
 
   /** An update that counts, with its weight: the examples its device states, up to `maxWeight`. */

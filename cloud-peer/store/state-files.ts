@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CotuneError, EXIT, sha256Hex, storageError, writeFileAtomic } from '#base'
+import { bytesOf, CotuneError, digestOf, EXIT, storageError, writeFileAtomic } from '#base'
 
 /** Adapters of our own, in files named by the SHA-256 of their content: written whole or not at all, checked when read. */
 export class StateFiles {
@@ -12,7 +12,7 @@ export class StateFiles {
 
   /** Stores `bytes` durably and returns their digest. @throws CotuneError DISK_FULL */
   async put(bytes: Uint8Array): Promise<string> {
-    const digest = sha256Hex(bytes)
+    const digest = await digestOf([bytes])
     const path = this.path(digest)
     try {
       if (!(await this.has(digest))) await writeFileAtomic(path, bytes, 0o600)
@@ -33,7 +33,7 @@ export class StateFiles {
         exit: EXIT.data,
       })
     })
-    if (sha256Hex(bytes) === digest) return bytes
+    if ((await digestOf([bytes])) === digest) return bytesOf(bytes)
     throw new CotuneError('STATE_DAMAGED', `The content of ${path} is not what its name says.`, {
       hint: 'The disk is failing or somebody changed the file; restore it from a backup.',
       data: { digest },

@@ -101,7 +101,7 @@ export class MeshLink implements CloudLink {
 
   async seal(row: RoundRow, delta: AdapterWeights, counter: number): Promise<SealedUpdate> {
     const { identity, blobs } = this.#components
-    const content = encodeUpdate({ delta, examples: row.examples ?? 1 }, this.#init.precision)
+    const content = await encodeUpdate({ delta, examples: row.examples ?? 1 }, this.#init.precision)
     const recipient = { keyId: sealingKeyId(row.sealingKey), publicKey: row.sealingKey }
     const packed = await sealUpdate(identity, recipient, content, {
       runId: row.runId,

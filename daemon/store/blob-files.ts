@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type Content,
   createDigestFiles,
   type Database,
   type DigestFiles,
@@ -21,12 +22,14 @@ export class BlobFiles {
   }
 
   /** Resolves to the SHA-256 of `content`. @throws CotuneError `DISK_FULL` */
-  async write(kind: BlobKind, content: Uint8Array): Promise<string> {
-    const digest = await this.#files.write(content)
+  async write(kind: BlobKind, content: Content): Promise<string> {
+    const parts = content instanceof Uint8Array ? [content] : content
+    const digest = await this.#files.write(parts)
+    const sizeBytes = parts.reduce((sum, { length }) => sum + length, 0)
     inTransaction(this.#db, () =>
       this.#db
         .prepare('INSERT INTO blob VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING')
-        .run(digest, kind, content.length, this.#clock.now()),
+        .run(digest, kind, sizeBytes, this.#clock.now()),
     )
     return digest
   }

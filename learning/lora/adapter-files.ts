@@ -10,6 +10,11 @@ export function encodeAdapter(adapter: AdapterWeights, dtype: StoredDtype = 'flo
   return concatBytes([...encodeSafetensors(adapter, { dtype })])
 }
 
+/** The same bytes in parts, without a copy of the numbers: to be written one after the other. */
+export function adapterParts(adapter: AdapterWeights): readonly Uint8Array[] {
+  return [...encodeSafetensors(adapter)]
+}
+
 /**
  * The other way.
  *

@@ -8,7 +8,13 @@ export {
   loraB,
   targetsOf,
 } from './adapter.ts'
-export { decodeAdapter, encodeAdapter, loadAdapter, saveAdapter } from './adapter-files.ts'
+export {
+  adapterParts,
+  decodeAdapter,
+  encodeAdapter,
+  loadAdapter,
+  saveAdapter,
+} from './adapter-files.ts'
 export { mergeAdapter } from './merge-adapter.ts'
 export {
   type AdapterLayer,

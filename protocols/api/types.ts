@@ -135,6 +135,8 @@ export interface Status {
   readonly dpmVersion: number
   readonly bytesUp: number
   readonly bytesDown: number
+  /** How long the event loop was held up at worst within the last minute, in milliseconds: nobody is answered meanwhile. */
+  readonly loopDelayMs: number
   readonly ready: boolean
 }
 

@@ -1,4 +1,4 @@
-import { CotuneError, sha256, sha256Hex, utf8 } from '#base'
+import { CotuneError, createBreather, sha256, sha256Hex, utf8 } from '#base'
 import type { Signer } from '#protocols/messages'
 import {
   encodeCore,
@@ -58,11 +58,16 @@ export async function sealUpdate(
   })
   const aad = sha256(core)
   const count = sealedChunks(content.length)
-  const chunks = Array.from({ length: count }, (_, i) => {
+  const chunks: Uint8Array[] = []
+  const hashes: string[] = []
+  const breathe = createBreather()
+  for (let i = 0; i < count; i++) {
     const plain = content.subarray(i * PLAIN_CHUNK_BYTES, (i + 1) * PLAIN_CHUNK_BYTES)
-    return sealChunk(contentKey, aad, i, i === count - 1, plain)
-  })
-  const hashes = chunks.map((chunk) => sha256Hex(chunk))
+    const chunk = sealChunk(contentKey, aad, i, i === count - 1, plain)
+    chunks.push(chunk)
+    hashes.push(sha256Hex(chunk))
+    await breathe()
+  }
   return { ...signManifest(signer, core, hashes), chunks }
 }
 

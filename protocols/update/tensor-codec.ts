@@ -30,7 +30,8 @@ export function encodeTensor(
     return
   }
   const limit = precision === 'float16' ? FLOAT16_MAX : Number.MAX_VALUE
-  for (const [i, value] of values.entries()) {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
     if (!(Math.abs(value) <= limit)) throw notFinite(name)
     if (precision === 'float16') view.setUint16(2 * i, toFloat16(value), true)
     else view.setFloat32(4 * i, value, true)
@@ -67,15 +68,16 @@ function encodeInt8(name: string, values: Float32Array, columns: number, view: D
   for (let row = 0; row < rows; row++) {
     const slice = values.subarray(row * columns, (row + 1) * columns)
     let largest = 0
-    for (const value of slice) {
+    for (let column = 0; column < slice.length; column++) {
+      const value = slice[column]!
       if (!Number.isFinite(value)) throw notFinite(name)
       largest = Math.max(largest, Math.abs(value))
     }
     view.setFloat32(4 * row, largest / 127, true)
     // The scale as the receiver will read it, so that both multiply by the same number.
     const scale = view.getFloat32(4 * row, true)
-    for (const [column, value] of slice.entries()) {
-      const step = scale === 0 ? 0 : Math.round(value / scale)
+    for (let column = 0; column < slice.length; column++) {
+      const step = scale === 0 ? 0 : Math.round(slice[column]! / scale)
       view.setInt8(4 * rows + row * columns + column, Math.max(-127, Math.min(127, step)))
     }
   }

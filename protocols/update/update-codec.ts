@@ -1,4 +1,4 @@
-import { bytesOf, CotuneError, concatBytes, utf8 } from '#base'
+import { bytesOf, CotuneError, concatBytes, createBreather, utf8 } from '#base'
 import type { AdapterWeights } from '#learning/tuning'
 import {
   bounded,
@@ -64,11 +64,15 @@ const headerCodec = messageCodec({
 })
 
 /**
- * An update as bytes, ready to be sealed.
+ * An update as bytes, ready to be sealed. Large updates take a while, in which the event loop has its turns.
  * @throws UPDATE_NOT_FINITE, PROTOCOL_FIELD when a tensor is not float32 or has more than 4
  * dimensions
  */
-export function encodeUpdate(update: AdapterUpdate, precision: Precision): Uint8Array {
+export async function encodeUpdate(
+  update: AdapterUpdate,
+  precision: Precision,
+): Promise<Uint8Array> {
+  const breathe = createBreather()
   const tensors: TensorHeader[] = []
   const parts: Uint8Array[] = []
   for (const [name, { shape, data }] of update.delta) {
@@ -78,6 +82,7 @@ export function encodeUpdate(update: AdapterUpdate, precision: Precision): Uint8
     const out = new Uint8Array(encodedBytes(precision, data.length, columns))
     encodeTensor(name, precision, data, columns, out)
     parts.push(out)
+    await breathe()
   }
   const header = headerCodec.encode({ tensors, examples: update.examples })
   const length = bytesOf(new Uint32Array([header.length]))
@@ -89,7 +94,8 @@ export function encodeUpdate(update: AdapterUpdate, precision: Precision): Uint8
  * receiver's check.
  * @throws UPDATE_MALFORMED, UPDATE_NOT_FINITE, PROTOCOL_*
  */
-export function decodeUpdate(bytes: Uint8Array): AdapterUpdate {
+export async function decodeUpdate(bytes: Uint8Array): Promise<AdapterUpdate> {
+  const breathe = createBreather()
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 8 || MAGIC.some((byte, i) => bytes[i] !== byte)) throw malformed('its head')
   const headerEnd = 8 + view.getUint32(4, true)
@@ -110,6 +116,7 @@ export function decodeUpdate(bytes: Uint8Array): AdapterUpdate {
     const data = decodeTensor(name, precision, bytes.subarray(offset, end), elements, columns)
     delta.set(name, { dtype: 'float32', shape, data })
     offset = end
+    await breathe()
   }
   if (offset !== bytes.length) throw malformed('bytes after its end')
   return { delta, examples }

@@ -31,6 +31,7 @@ export function fakeStatus(changes: Partial<Status> = {}): Status {
     dpmVersion: 0,
     bytesUp: 0,
     bytesDown: 0,
+    loopDelayMs: 0,
     ready: true,
     ...changes,
   }

@@ -110,7 +110,7 @@ export class FakeDevice {
     const blob = await sealUpdate(
       this.identity,
       { publicKey, keyId: sealingKeyId(publicKey) },
-      encodeUpdate({ delta, examples }, 'float32'),
+      await encodeUpdate({ delta, examples }, 'float32'),
       {
         runId: this.runId,
         round: terms.round,

@@ -156,7 +156,7 @@ export class MiniCloud {
         lastCounter: last?.counter,
       })
       this.manifests.push(manifest)
-      this.updates.push(decodeUpdate(content))
+      this.updates.push(await decodeUpdate(content))
     }
     const receipt = {
       type: 'update-receipt',

@@ -50,7 +50,7 @@ describe('the wire under attack', { timeout: 60_000 }, () => {
     closing.push(() => proxy.stop())
     const key = createSealingKey()
     const update = someUpdate()
-    const content = encodeUpdate(update, 'float32')
+    const content = await encodeUpdate(update, 'float32')
     const blob = await sealUpdate(device.identity, key, content, {
       runId: 'run-1',
       round: 1,
@@ -76,7 +76,7 @@ describe('the wire under attack', { timeout: 60_000 }, () => {
     const [address] = mesh.cloud.node.addresses()
     await mesh.fetch()
     const { content } = await mesh.open()
-    expect(decodeUpdate(content).delta.get(CANARY)!.data).toEqual(mesh.update.data)
+    expect((await decodeUpdate(content)).delta.get(CANARY)!.data).toEqual(mesh.update.data)
 
     const seen = mesh.proxy.bytes
     expect(seen.length).toBeGreaterThan(mesh.content.length)

@@ -169,6 +169,7 @@ export const DEMO_STATUS: Status = {
   dpmVersion: 2,
   bytesUp: 1_314_612,
   bytesDown: 1_482_372,
+  loopDelayMs: 4.2,
   ready: true,
 }
 

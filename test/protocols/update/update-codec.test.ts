@@ -44,9 +44,9 @@ describe('update codec', () => {
     ['int8', 1e-2],
   ] as const)(
     '%s keeps names, shapes, the weight, and numbers to a relative error of %d',
-    (precision, limit) => {
+    async (precision, limit) => {
       const delta = adapter()
-      const decoded = decodeUpdate(encodeUpdate({ delta, examples: 321 }, precision))
+      const decoded = await decodeUpdate(await encodeUpdate({ delta, examples: 321 }, precision))
       expect([...decoded.delta.keys()]).toEqual([...delta.keys()])
       for (const [name, { shape }] of delta) expect(decoded.delta.get(name)!.shape).toEqual(shape)
       expect(decoded.examples).toBe(321)
@@ -54,14 +54,15 @@ describe('update codec', () => {
     },
   )
 
-  it('int8 takes about a quarter of float32', () => {
+  it('int8 takes about a quarter of float32', async () => {
     const data = new Float32Array(64 * 256).fill(0.5)
     const delta: AdapterWeights = new Map([['w', { dtype: 'float32', shape: [64, 256], data }]])
-    const bytes = (precision: Precision) => encodeUpdate({ delta, examples: 1 }, precision).length
-    expect(bytes('int8')).toBeLessThan(0.26 * bytes('float32'))
+    const bytes = async (precision: Precision) =>
+      (await encodeUpdate({ delta, examples: 1 }, precision)).length
+    expect(await bytes('int8')).toBeLessThan(0.26 * (await bytes('float32')))
   })
 
-  it('float16 agrees with IEEE 754 on its corners', () => {
+  it('float16 agrees with IEEE 754 on its corners', async () => {
     const corners = [
       0,
       -0,
@@ -76,7 +77,9 @@ describe('update codec', () => {
     ]
     const data = Float32Array.from(corners)
     const delta: AdapterWeights = new Map([['w', { dtype: 'float32', shape: [data.length], data }]])
-    const decoded = decodeUpdate(encodeUpdate({ delta, examples: 0 }, 'float16')).delta
+    const { delta: decoded } = await decodeUpdate(
+      await encodeUpdate({ delta, examples: 0 }, 'float16'),
+    )
     expect([...decoded.get('w')!.data]).toEqual([
       0,
       -0,
@@ -93,53 +96,55 @@ describe('update codec', () => {
 
   it.each(['int8', 'float16', 'float32'] as const)(
     '%s refuses what is no number, on both sides',
-    (precision) => {
+    async (precision) => {
       for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
         const data = Float32Array.from([1, bad, 2])
         const delta: AdapterWeights = new Map([['w', { dtype: 'float32', shape: [3], data }]])
-        expect(() => encodeUpdate({ delta, examples: 1 }, precision)).toThrowError(
+        await expect(encodeUpdate({ delta, examples: 1 }, precision)).rejects.toThrowError(
           code('UPDATE_NOT_FINITE'),
         )
       }
       const data = Float32Array.from([1, 2, 3])
       const delta: AdapterWeights = new Map([['w', { dtype: 'float32', shape: [3], data }]])
-      const bytes = encodeUpdate({ delta, examples: 1 }, precision)
+      const bytes = await encodeUpdate({ delta, examples: 1 }, precision)
       // The last bytes are data: all ones are a NaN in either float; in int8 the scale is made one.
       const at = bytes.length - { int8: 7, float16: 6, float32: 12 }[precision]
       bytes.fill(0xff, at, at + 4)
-      expect(() => decodeUpdate(bytes)).toThrowError(code('UPDATE_NOT_FINITE'))
+      await expect(decodeUpdate(bytes)).rejects.toThrowError(code('UPDATE_NOT_FINITE'))
     },
   )
 
-  it('refuses a changed length, a cut, a tail and a promise of more than there is', () => {
-    const bytes = encodeUpdate({ delta: adapter(), examples: 1 }, 'int8')
-    expect(() => decodeUpdate(bytes.subarray(0, -1))).toThrowError(code('UPDATE_MALFORMED'))
-    expect(() => decodeUpdate(new Uint8Array([...bytes, 0]))).toThrowError(code('UPDATE_MALFORMED'))
+  it('refuses a changed length, a cut, a tail and a promise of more than there is', async () => {
+    const bytes = await encodeUpdate({ delta: adapter(), examples: 1 }, 'int8')
+    await expect(decodeUpdate(bytes.subarray(0, -1))).rejects.toThrowError(code('UPDATE_MALFORMED'))
+    await expect(decodeUpdate(new Uint8Array([...bytes, 0]))).rejects.toThrowError(
+      code('UPDATE_MALFORMED'),
+    )
     const long = Uint8Array.from(bytes)
     long[7] = 0xff
-    expect(() => decodeUpdate(long)).toThrowError(code('UPDATE_MALFORMED'))
+    await expect(decodeUpdate(long)).rejects.toThrowError(code('UPDATE_MALFORMED'))
   })
 
-  it('refuses shapes beyond its limits before it allocates', () => {
+  it('refuses shapes beyond its limits before it allocates', async () => {
     const delta: AdapterWeights = new Map([
       ['w', { dtype: 'float32', shape: [1 << 20, 1 << 20], data: new Float32Array(0) }],
     ])
-    expect(() => encodeUpdate({ delta, examples: 1 }, 'int8')).toThrow()
+    await expect(encodeUpdate({ delta, examples: 1 }, 'int8')).rejects.toThrow()
   })
 
-  it('answers any bytes with an update or a typed error', () => {
-    const valid = encodeUpdate({ delta: adapter(), examples: 5 }, 'int8')
-    fc.assert(
-      fc.property(
+  it('answers any bytes with an update or a typed error', async () => {
+    const valid = await encodeUpdate({ delta: adapter(), examples: 5 }, 'int8')
+    await fc.assert(
+      fc.asyncProperty(
         fc.oneof(
           fc.uint8Array({ maxLength: 200 }),
           fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 }),
         ),
-        (input) => {
+        async (input) => {
           const bytes = input instanceof Uint8Array ? input : Uint8Array.from(valid)
           if (!(input instanceof Uint8Array)) for (const [at, value] of input) bytes[at] = value
           try {
-            for (const { data } of decodeUpdate(bytes).delta.values()) {
+            for (const { data } of (await decodeUpdate(bytes)).delta.values()) {
               if (!data.every(Number.isFinite)) return false
             }
             return true
