@@ -2,6 +2,7 @@ import { CotuneError } from '#base'
 import type { Node, Operator, Operators } from './node.ts'
 import { inferType } from './shapes.ts'
 import { type DType, type Shape, sizeOf, tensor } from './tensor.ts'
+import type { WeightFormat } from './weights.ts'
 
 let nextId = 0
 
@@ -22,9 +23,9 @@ export function input(name: string, shape: Shape, dtype: DType = 'float32'): Nod
   return build('input', [], { name, shape: checkShape(shape), dtype })
 }
 
-/** A frozen float32 value, given when the program is compiled. */
-export function weight(name: string, shape: Shape): Node {
-  return build('weight', [], { name, shape: checkShape(shape) })
+/** A frozen float32 value, given when the program is compiled; only a matrix can be stored in blocks. */
+export function weight(name: string, shape: Shape, format: WeightFormat = 'float32'): Node {
+  return build('weight', [], { name, shape: checkShape(shape), format })
 }
 
 /** A float32 value that a session holds from run to run; zeros until written, see `updates` of `createProgram`. */
@@ -115,13 +116,19 @@ export function silu(x: Node): Node {
 
 // Linear algebra and what transformers are made of.
 
-/** Matrix product over the last two axes, [.., M, K] x [.., K, N]; the leading dimensions broadcast. */
+export interface MatmulOptions {
+  readonly transposeA?: boolean
+  readonly transposeB?: boolean
+  readonly scale?: number
+}
+
+/** `scale` times the matrix product over the last two axes, [.., M, K] x [.., K, N]; the leading dimensions broadcast. */
 export function matmul(
   a: Node,
   b: Node,
-  { transposeA = false, transposeB = false }: { transposeA?: boolean; transposeB?: boolean } = {},
+  { transposeA = false, transposeB = false, scale = 1 }: MatmulOptions = {},
 ): Node {
-  return build('matmul', [a, b], { transposeA, transposeB })
+  return build('matmul', [a, b], { transposeA, transposeB, scale })
 }
 /** exp(x) / sum(exp(x)) over the last axis. */
 export function softmax(x: Node): Node {

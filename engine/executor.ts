@@ -1,5 +1,6 @@
 import type { Program } from './program.ts'
 import type { Tensor } from './tensor.ts'
+import type { WeightValue } from './weights.ts'
 
 export type ExecutorName = 'onnxruntime' | 'tensorflow'
 
@@ -20,7 +21,7 @@ export interface Executor {
 }
 
 export interface CompileInit {
-  readonly weights?: ReadonlyMap<string, Tensor>
+  readonly weights?: ReadonlyMap<string, WeightValue>
 }
 
 /** A compiled program and the variables it holds. Calls are served one after the other. */

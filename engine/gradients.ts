@@ -238,18 +238,18 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
  * the batch is flattened into rows, so that dB is one large product instead of a sum of small ones.
  */
 function matmulGradients(
-  { inputs: [a, b], parameters: { transposeA, transposeB } }: NodeOf<'matmul'>,
+  { inputs: [a, b], parameters: { transposeA, transposeB, scale } }: NodeOf<'matmul'>,
   g: Node,
 ): readonly Node[] {
   const da = transposeA
-    ? matmul(b, g, { transposeA: transposeB, transposeB: true })
-    : matmul(g, b, { transposeB: !transposeB })
+    ? matmul(b, g, { transposeA: transposeB, transposeB: true, scale })
+    : matmul(g, b, { transposeB: !transposeB, scale })
   const shared = b.shape.length === 2 && a.shape.length > 2 && !transposeA
   const rows = shared ? reshape(a, [-1, lastOf(a)]) : a
   const rowGradients = shared ? reshape(g, [-1, lastOf(g)]) : g
   const db = transposeB
-    ? matmul(rowGradients, rows, { transposeA: true, transposeB: transposeA })
-    : matmul(rows, rowGradients, { transposeA: !transposeA })
+    ? matmul(rowGradients, rows, { transposeA: true, transposeB: transposeA, scale })
+    : matmul(rows, rowGradients, { transposeA: !transposeA, scale })
   return [unbroadcast(da, a.shape), unbroadcast(db, b.shape)]
 }
 

@@ -18,6 +18,7 @@ export {
 } from './optimiser.ts'
 export { printProgram } from './print.ts'
 export type { Program, ProgramInit } from './program.ts'
+export { inMemory, quantise, quantiseRows, turn } from './quantise.ts'
 export {
   type DType,
   type Shape,
@@ -27,3 +28,12 @@ export {
   tensor,
   zeroTensor,
 } from './tensor.ts'
+export type {
+  BlockFormat,
+  Blocks,
+  FilePiece,
+  MappedTensor,
+  QuantisedTensor,
+  WeightFormat,
+  WeightValue,
+} from './weights.ts'

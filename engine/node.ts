@@ -1,4 +1,5 @@
 import type { DType, Shape } from './tensor.ts'
+import type { WeightFormat } from './weights.ts'
 
 interface Operands {
   readonly 0: readonly []
@@ -34,7 +35,7 @@ interface Normalisation {
  */
 export interface Operators {
   input: Takes<0, Frozen & { readonly dtype: DType }>
-  weight: Takes<0, Frozen>
+  weight: Takes<0, Frozen & { readonly format: WeightFormat }>
   variable: Takes<0, Frozen>
   constant: Takes<0, { readonly shape: Shape; readonly data: Float32Array | Int32Array }>
 
@@ -58,7 +59,10 @@ export interface Operators {
   gelu: Takes<1>
   silu: Takes<1>
 
-  matmul: Takes<2, { readonly transposeA: boolean; readonly transposeB: boolean }>
+  matmul: Takes<
+    2,
+    { readonly transposeA: boolean; readonly transposeB: boolean; readonly scale: number }
+  >
   softmax: Takes<1>
   logSoftmax: Takes<1>
   rmsNorm: Takes<2, Normalisation>

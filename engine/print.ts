@@ -1,13 +1,20 @@
 import { describeNode, type Node } from './node.ts'
 import type { Program } from './program.ts'
 
+/** Parameters that `describeNode` has said. */
+const SAID: ReadonlySet<string> = new Set(['name', 'shape', 'dtype'])
+
 /** `%12 matmul [8,64] (%3, %11) transposeB=true`. */
 export function printNode(node: Node): string {
   const operands =
     node.inputs.length > 0 ? ` (${node.inputs.map((x) => `%${x.id}`).join(', ')})` : ''
   const parameters = Object.entries(node.parameters)
     .filter(
-      ([key, value]) => key !== 'name' && key !== 'shape' && key !== 'dtype' && value !== false,
+      ([key, value]) =>
+        !SAID.has(key) &&
+        value !== false &&
+        !(key === 'scale' && value === 1) &&
+        value !== 'float32',
     )
     .map(([key, value]) => ` ${key}=${printValue(value)}`)
   return `${describeNode(node)}${operands}${parameters.join('')}`
@@ -22,7 +29,9 @@ export function printProgram(program: Program): string {
 }
 
 function printValue(value: unknown): string {
-  if (!ArrayBuffer.isView(value)) return Array.isArray(value) ? `[${value}]` : String(value)
+  if (Array.isArray(value)) return `[${value}]`
+  if (!ArrayBuffer.isView(value))
+    return typeof value === 'object' ? JSON.stringify(value) : String(value)
   const data = Array.from(value as unknown as Float32Array)
   return data.length > 4 ? `[${data.slice(0, 4)},... ${data.length}]` : `[${data}]`
 }

@@ -1,8 +1,9 @@
 import { CotuneError } from '#base'
 import type { Session } from './executor.ts'
-import { describeNode, type Node } from './node.ts'
+import { describeNode, type Node, type NodeOf } from './node.ts'
 import type { Program } from './program.ts'
-import { sameShape, type Tensor, zeroTensor } from './tensor.ts'
+import { type Shape, sameShape, type Tensor, zeroTensor } from './tensor.ts'
+import type { WeightValue } from './weights.ts'
 
 /** What a runtime does for a session; `Value` is its own kind of tensor. */
 export interface Runtime<Value> {
@@ -107,19 +108,19 @@ export function createSession<Value>(program: Program, runtime: Runtime<Value>):
  */
 export function checkWeights(
   program: Program,
-  weights: ReadonlyMap<string, Tensor>,
-): ReadonlyMap<string, Tensor> {
-  const checked = new Map<string, Tensor>()
+  weights: ReadonlyMap<string, WeightValue>,
+): ReadonlyMap<string, WeightValue> {
+  const checked = new Map<string, WeightValue>()
   for (const [name, node] of program.weights) {
-    const tensor = weights.get(name)
-    if (!tensor) {
+    const value = weights.get(name)
+    if (!value) {
       throw new CotuneError('ENGINE_MISSING_WEIGHT', `no value for ${describeNode(node)}`, {
         hint: 'The checkpoint may be of another family or incomplete.',
         data: { weight: name },
       })
     }
-    checkTensor(node, tensor)
-    checked.set(name, tensor)
+    checkWeight(node, value)
+    checked.set(name, value)
   }
   return checked
 }
@@ -146,12 +147,35 @@ function* checkFeeds(
   }
 }
 
-function checkTensor(node: Node, { dtype, shape, data }: Tensor): void {
+function checkWeight(node: NodeOf<'weight'>, value: WeightValue): void {
+  if (value.dtype !== 'mapped' && value.dtype !== 'blocks') {
+    checkTensor(node as Node, value)
+    return
+  }
+  const { format } = node.parameters
+  const sameFormat =
+    value.dtype === 'mapped'
+      ? format === 'float32'
+      : format !== 'float32' &&
+        format.bits === value.format.bits &&
+        format.blockSize === value.format.blockSize
+  if (!sameFormat || !sameShape(value.shape, node.shape)) throw wrongTensor(node as Node, value)
+}
+
+function checkTensor(node: Node, tensor: Tensor): void {
+  const { dtype, shape, data } = tensor
   const wanted = node.dtype === 'int32' ? Int32Array : Float32Array
   if (dtype === node.dtype && data instanceof wanted && sameShape(shape, node.shape)) return
-  throw new CotuneError(
+  throw wrongTensor(node, tensor)
+}
+
+function wrongTensor(
+  node: Node,
+  given: { readonly dtype: string; readonly shape: Shape },
+): CotuneError {
+  return new CotuneError(
     'ENGINE_WRONG_TENSOR',
-    `${describeNode(node)} was given ${dtype} [${shape}]`,
+    `${describeNode(node)} was given ${given.dtype} [${given.shape}]`,
     { hint: 'Give a tensor of the dtype and shape that the program was built with.' },
   )
 }

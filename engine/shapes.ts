@@ -112,7 +112,11 @@ function checkAxis(node: Any, axis: number, rank: number): void {
 
 const rules: OperatorTable<[], TypeAndShape> = {
   input: ({ parameters }) => ({ dtype: parameters.dtype, shape: parameters.shape }),
-  weight: leaf,
+  weight: (node) => {
+    const { format, shape } = node.parameters
+    if (format !== 'float32' && shape.length !== 2) fail(node, 'only a matrix is stored in blocks')
+    return leaf(node)
+  },
   variable: leaf,
   constant: ({ parameters: { data, shape } }) => ({
     dtype: data instanceof Int32Array ? 'int32' : 'float32',

@@ -1,6 +1,6 @@
 import { applyTable } from '../node.ts'
 import type { Program } from '../program.ts'
-import type { Tensor } from '../tensor.ts'
+import type { WeightValue } from '../weights.ts'
 import { Lowering, onnxName } from './lowering.ts'
 import { lowerings } from './lowerings.ts'
 import type { OnnxModel } from './onnx-graph.ts'
@@ -10,7 +10,10 @@ import type { OnnxModel } from './onnx-graph.ts'
  * outputs and updates its outputs. Besides standard operators it uses ONNX Runtime's `com.microsoft` ones for products
  * with transposed operands, rotary embedding and activations.
  */
-export function lowerToOnnx(program: Program, weights: ReadonlyMap<string, Tensor>): OnnxModel {
+export function lowerToOnnx(
+  program: Program,
+  weights: ReadonlyMap<string, WeightValue>,
+): OnnxModel {
   const lowering = new Lowering(weights)
   for (const node of program.nodes) {
     lowering.define(node, applyTable(lowerings, node, lowering))

@@ -1,6 +1,7 @@
 import type { Node } from '../node.ts'
-import type { Tensor } from '../tensor.ts'
+import type { WeightValue } from '../weights.ts'
 import { type Attributes, ONNX_TYPE, OnnxGraph } from './onnx-graph.ts'
+import { blocksOf, dequantised } from './quantised-weights.ts'
 
 /** Names of a lowered program's inputs and outputs. */
 export const onnxName = {
@@ -13,12 +14,12 @@ export const onnxName = {
 /** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
 export class Lowering {
   readonly graph = new OnnxGraph()
-  readonly weights: ReadonlyMap<string, Tensor>
+  readonly weights: ReadonlyMap<string, WeightValue>
   readonly #values = new Map<Node, string>()
   /** Values that several nodes share: comparisons as bool, ids as int64, the by-products of fused kernels. */
   readonly #shared = new Map<string, string>()
 
-  constructor(weights: ReadonlyMap<string, Tensor>) {
+  constructor(weights: ReadonlyMap<string, WeightValue>) {
     this.weights = weights
   }
 
@@ -27,6 +28,8 @@ export class Lowering {
   }
 
   value(node: Node): string {
+    const blocks = blocksOf(node, this)
+    if (blocks) return this.shared(`floats:${node.id}`, () => dequantised(node, blocks, this))
     const name = this.#values.get(node)
     if (name === undefined) throw new RangeError(`%${node.id} is not lowered`)
     return name

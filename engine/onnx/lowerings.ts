@@ -1,7 +1,12 @@
+import { bytesOf } from '#base'
 import type { Node, NodeOf, OperatorTable } from '../node.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
 import { type Lowering, onnxName } from './lowering.ts'
 import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
+import { blocksOf, lowerQuantisedGather, lowerQuantisedProduct } from './quantised-weights.ts'
+
+/** What a weight in blocks has for a value: each reader takes the blocks as it needs them. */
+const IN_BLOCKS = ''
 
 /** Weights from this many elements on stay outside the encoded model. */
 const EXTERNAL_SIZE = 1_024
@@ -59,10 +64,17 @@ function zeros(node: Node, shape: Shape, lowering: Lowering): string {
 export const lowerings: OperatorTable<[Lowering], string> = {
   input: ({ parameters: { name, dtype, shape } }, { graph }) =>
     graph.addInput(onnxName.input(name), dtype, shape),
-  weight: ({ parameters: { name, shape } }, { graph, weights }) => {
-    const data = weights.get(name)?.data ?? new Float32Array()
-    const add = sizeOf(shape) < EXTERNAL_SIZE ? 'addInitializer' : 'addExternal'
-    return graph[add](`weight:${name}`, data, shape)
+  weight: (node, lowering) => {
+    const { name, shape } = node.parameters
+    const value = lowering.weights.get(name)
+    if (value === undefined) throw new RangeError(`no weight "${name}"`)
+    if (value.dtype === 'blocks') return IN_BLOCKS
+    const { graph } = lowering
+    if (value.dtype === 'mapped')
+      return graph.addExternal(`weight:${name}`, 'float32', value.data, shape)
+    return sizeOf(shape) < EXTERNAL_SIZE
+      ? graph.addInitializer(`weight:${name}`, value.data, shape)
+      : graph.addExternal(`weight:${name}`, value.dtype, bytesOf(value.data), shape)
   },
   variable: ({ parameters: { name, shape } }, { graph }) =>
     graph.addInput(onnxName.variable(name), 'float32', shape),
@@ -98,11 +110,17 @@ export const lowerings: OperatorTable<[Lowering], string> = {
     lowering.emit(node, 'QuickGelu', { domain: MICROSOFT, attributes: { alpha: { float: 1 } } }),
 
   matmul: (node, lowering) => {
-    const { transposeA, transposeB } = node.parameters
-    if (!transposeA && !transposeB) return lowering.emit(node, 'MatMul')
+    const { transposeA, transposeB, scale } = node.parameters
+    const blocks = blocksOf(node.inputs[1], lowering)
+    if (blocks) return lowerQuantisedProduct(node, blocks, lowering)
+    if (!transposeA && !transposeB && scale === 1) return lowering.emit(node, 'MatMul')
     return lowering.emit(node, 'FusedMatMul', {
       domain: MICROSOFT,
-      attributes: { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 },
+      attributes: {
+        transA: transposeA ? 1 : 0,
+        transB: transposeB ? 1 : 0,
+        alpha: { float: scale },
+      },
     })
   },
   softmax: (node, lowering) => lowering.emit(node, 'Softmax', { attributes: { axis: -1 } }),
@@ -185,7 +203,10 @@ export const lowerings: OperatorTable<[Lowering], string> = {
   mean: reduce('ReduceMean'),
   max: reduce('ReduceMax'),
 
-  gather: as('Gather'),
+  gather: (node, lowering) => {
+    const blocks = blocksOf(node.inputs[0], lowering)
+    return blocks ? lowerQuantisedGather(node, blocks, lowering) : lowering.emit(node, 'Gather')
+  },
   gatherLast: (node, lowering) =>
     lowering.emit(node, 'GatherElements', { attributes: { axis: -1 } }),
   // By ScatterElements, one element at a time: ONNX Runtime's ScatterND adds rows on several threads and loses

@@ -1,6 +1,8 @@
+import { parse, relative } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { bytesOf, utf8 } from '#base'
 import type { DType, Shape } from '../tensor.ts'
+import { type Bytes, isFilePiece } from '../weights.ts'
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -10,24 +12,26 @@ import {
   type ValueInfoProtoSchema,
 } from './onnx_pb.ts'
 
-/** IR version 9 with operator set 20: ONNX 1.15. */
-const IR_VERSION = 9n
-const OPERATOR_SET = 20n
+/** IR version 10 with operator set 21: ONNX 1.16. */
+const IR_VERSION = 10n
+const OPERATOR_SET = 21n
 
 const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const
 /** TensorProto.DataLocation. */
 const EXTERNAL = 1
-const DataType = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9 } as const
+const DataType = { FLOAT: 1, UINT8: 2, INT32: 6, INT64: 7, BOOL: 9, UINT4: 21 } as const
 
 /** Integers become INT, other numbers must be given as `{ float }`, arrays become INTS. */
 type AttributeValue = number | string | readonly number[] | { readonly float: number }
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
-export const ONNX_TYPE: Readonly<Record<DType | 'int64' | 'bool', number>> = {
+export const ONNX_TYPE: Readonly<Record<DType | 'int64' | 'bool' | 'uint8' | 'uint4', number>> = {
   float32: DataType.FLOAT,
   int32: DataType.INT32,
   int64: DataType.INT64,
   bool: DataType.BOOL,
+  uint8: DataType.UINT8,
+  uint4: DataType.UINT4,
 }
 
 export interface OnnxModel {
@@ -35,6 +39,8 @@ export interface OnnxModel {
   readonly bytes: Uint8Array
   /** Values that it refers to by location: one protobuf is limited to 2 GB. */
   readonly external: ReadonlyMap<string, Uint8Array>
+  /** The folder that locations of files are relative to; undefined where no value lies in a file. */
+  readonly root: string | undefined
 }
 
 /** Collects the parts of an ONNX model and encodes it. Values are referred to by name. */
@@ -45,6 +51,7 @@ export class OnnxGraph {
   readonly #outputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
   readonly #external = new Map<string, Uint8Array>()
   readonly #integers = new Map<string, string>()
+  #root: string | undefined
 
   addInput(name: string, dtype: DType, shape: Shape): string {
     this.#inputs.push(valueInfo(name, dtype, shape))
@@ -56,21 +63,23 @@ export class OnnxGraph {
     this.#outputs.push(valueInfo(name, dtype, shape))
   }
 
-  /** Values that are handed to the runtime beside the model, without a copy into it. */
-  addExternal(name: string, data: Float32Array | Int32Array, shape: Shape): string {
-    const bytes = bytesOf(data)
+  /** Values that stay outside the encoded model: handed over beside it without a copy, or mapped from their file. */
+  addExternal(name: string, type: keyof typeof ONNX_TYPE, bytes: Bytes, shape: Shape): string {
+    const piece = isFilePiece(bytes)
+    const location = piece ? this.#locate(bytes.path) : name
+    const [offset, length] = piece ? [bytes.offset, bytes.sizeBytes] : [0, bytes.length]
     this.#initializers.push({
       name,
       dims: shape.map(BigInt),
-      dataType: data instanceof Int32Array ? DataType.INT32 : DataType.FLOAT,
+      dataType: ONNX_TYPE[type],
       dataLocation: EXTERNAL,
       externalData: [
-        { key: 'location', value: name },
-        { key: 'offset', value: '0' },
-        { key: 'length', value: String(bytes.length) },
+        { key: 'location', value: location },
+        { key: 'offset', value: String(offset) },
+        { key: 'length', value: String(length) },
       ],
     })
-    this.#external.set(name, bytes)
+    if (!piece) this.#external.set(name, bytes)
     return name
   }
 
@@ -114,6 +123,12 @@ export class OnnxGraph {
     })
   }
 
+  /** Files are named relative to a folder that holds them all, and ONNX Runtime refuses what leaves it. */
+  #locate(path: string): string {
+    this.#root ??= parse(path).root
+    return relative(this.#root, path)
+  }
+
   encode(): OnnxModel {
     const model = create(ModelProtoSchema, {
       irVersion: IR_VERSION,
@@ -130,7 +145,11 @@ export class OnnxGraph {
         output: this.#outputs,
       },
     })
-    return { bytes: toBinary(ModelProtoSchema, model), external: this.#external }
+    return {
+      bytes: toBinary(ModelProtoSchema, model),
+      external: this.#external,
+      root: this.#root,
+    }
   }
 }
 

@@ -30,7 +30,7 @@ export function createOnnxruntimeExecutor(options: ExecutorOptions = {}): Execut
 
 async function load(
   ort: Ort,
-  { bytes, external }: OnnxModel,
+  { bytes, external, root }: OnnxModel,
   { threads = availableParallelism(), spin = false }: ExecutorOptions,
 ): Promise<InferenceSession> {
   try {
@@ -48,6 +48,7 @@ async function load(
           intra_op: { allow_spinning: spin ? '1' : '0' },
           // Moments of AdamW decay into denormals, which are many times slower.
           set_denormal_as_zero: '1',
+          ...(root === undefined ? {} : { model_external_initializers_file_folder_path: root }),
         },
       },
     })

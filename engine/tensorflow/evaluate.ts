@@ -61,11 +61,13 @@ export const evaluations: OperatorTable<[Evaluation], TfTensor> = {
   }),
   silu: unary((tf, x) => tf.mul(x, tf.sigmoid(x))),
 
-  matmul: ({ inputs: [a, b], shape, parameters: { transposeA, transposeB } }, { tf, value }) => {
+  matmul: ({ inputs: [a, b], shape, parameters }, { tf, value }) => {
+    const { transposeA, transposeB, scale } = parameters
     // The WebAssembly kernel computes wrong values where both sides are broadcast.
     const batched = (x: Node) =>
       tf.broadcastTo(value(x), [...shape.slice(0, -2), ...x.shape.slice(-2)])
-    return tf.matMul(batched(a), batched(b), transposeA, transposeB)
+    const product = tf.matMul(batched(a), batched(b), transposeA, transposeB)
+    return scale === 1 ? product : tf.mul(product, scale)
   },
   softmax: unary((tf, x) => tf.softmax(x)),
   logSoftmax: unary((tf, x) => tf.logSoftmax(x)),

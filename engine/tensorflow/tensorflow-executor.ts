@@ -1,8 +1,10 @@
 import type { Executor } from '../executor.ts'
 import { applyTable, type Node } from '../node.ts'
 import type { Program } from '../program.ts'
+import { inMemory } from '../quantise.ts'
 import { checkWeights, createSession, type Runtime } from '../session.ts'
 import type { Tensor } from '../tensor.ts'
+import type { WeightValue } from '../weights.ts'
 import { type Evaluation, evaluations, type Tf, type TfTensor } from './evaluate.ts'
 import { loadTensorflow } from './load-tensorflow.ts'
 
@@ -21,13 +23,13 @@ export function createTensorflowExecutor(): Executor {
 function createRuntime(
   tf: Tf,
   program: Program,
-  weights: ReadonlyMap<string, Tensor>,
+  weights: ReadonlyMap<string, WeightValue>,
 ): Runtime<TfTensor> {
   const fromTensor = ({ data, shape, dtype }: Tensor) => tf.tensor(data, [...shape], dtype)
   const frozen = new Map<Node, TfTensor>()
   for (const [name, node] of program.weights) {
     const value = weights.get(name)
-    if (value) frozen.set(node, fromTensor(value))
+    if (value) frozen.set(node, fromTensor(inMemory(value)))
   }
   for (const node of program.nodes) {
     if (node.operator !== 'constant') continue
