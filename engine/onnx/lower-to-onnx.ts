@@ -16,7 +16,8 @@ export function lowerToOnnx(
 ): OnnxModel {
   const lowering = new Lowering(weights)
   for (const node of program.nodes) {
-    lowering.define(node, applyTable(lowerings, node, lowering))
+    const value = applyTable(lowerings, node, lowering)
+    if (value !== undefined) lowering.define(node, value)
   }
   for (const [name, node] of program.outputs) {
     lowering.graph.addOutput(onnxName.output(name), lowering.value(node), node.dtype, node.shape)

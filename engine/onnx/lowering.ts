@@ -1,7 +1,6 @@
 import type { Node } from '../node.ts'
 import type { WeightValue } from '../weights.ts'
 import { type Attributes, ONNX_TYPE, OnnxGraph } from './onnx-graph.ts'
-import { blocksOf, dequantised } from './quantised-weights.ts'
 
 /** Names of a lowered program's inputs and outputs. */
 export const onnxName = {
@@ -16,6 +15,7 @@ export class Lowering {
   readonly graph = new OnnxGraph()
   readonly weights: ReadonlyMap<string, WeightValue>
   readonly #values = new Map<Node, string>()
+  readonly #deferred = new Map<Node, () => string>()
   /** Values that several nodes share: comparisons as bool, ids as int64, the by-products of fused kernels. */
   readonly #shared = new Map<string, string>()
 
@@ -27,11 +27,15 @@ export class Lowering {
     this.#values.set(node, value)
   }
 
+  /** The value of `node` is made when first asked for. */
+  defer(node: Node, make: () => string): void {
+    this.#deferred.set(node, make)
+  }
+
   value(node: Node): string {
-    const blocks = blocksOf(node, this)
-    if (blocks) return this.shared(`floats:${node.id}`, () => dequantised(node, blocks, this))
-    const name = this.#values.get(node)
+    const name = this.#values.get(node) ?? this.#deferred.get(node)?.()
     if (name === undefined) throw new RangeError(`%${node.id} is not lowered`)
+    this.#values.set(node, name)
     return name
   }
 

@@ -3,10 +3,12 @@ import type { Node, NodeOf, OperatorTable } from '../node.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
 import { type Lowering, onnxName } from './lowering.ts'
 import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
-import { blocksOf, lowerQuantisedGather, lowerQuantisedProduct } from './quantised-weights.ts'
-
-/** What a weight in blocks has for a value: each reader takes the blocks as it needs them. */
-const IN_BLOCKS = ''
+import {
+  blocksOf,
+  dequantised,
+  lowerQuantisedGather,
+  lowerQuantisedProduct,
+} from './quantised-weights.ts'
 
 /** Weights from this many elements on stay outside the encoded model. */
 const EXTERNAL_SIZE = 1_024
@@ -60,15 +62,18 @@ function zeros(node: Node, shape: Shape, lowering: Lowering): string {
   return lowering.emit(node, 'Expand', { inputs, suffix: '_zeros' })
 }
 
-/** Each operator in ONNX: adds its nodes and returns the name of its value. */
-export const lowerings: OperatorTable<[Lowering], string> = {
+/** Each operator in ONNX: adds its nodes and returns the name of its value; nothing where that is made on demand. */
+export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   input: ({ parameters: { name, dtype, shape } }, { graph }) =>
     graph.addInput(onnxName.input(name), dtype, shape),
   weight: (node, lowering) => {
     const { name, shape } = node.parameters
     const value = lowering.weights.get(name)
     if (value === undefined) throw new RangeError(`no weight "${name}"`)
-    if (value.dtype === 'blocks') return IN_BLOCKS
+    if (value.dtype === 'blocks') {
+      lowering.defer(node, () => dequantised(node, value, lowering))
+      return undefined
+    }
     const { graph } = lowering
     if (value.dtype === 'mapped')
       return graph.addExternal(`weight:${name}`, 'float32', value.data, shape)
