@@ -105,9 +105,21 @@ export function tanh(x: Node): Node {
 export function square(x: Node): Node {
   return build('square', [x], {})
 }
-/** GPT-2's GELU: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks, Gimpel 2016; `gelu_new`). */
+/** max(x, 0); the gradient at 0 is 0. */
+export function relu(x: Node): Node {
+  return build('relu', [x], {})
+}
+/** The error function. */
+export function erf(x: Node): Node {
+  return build('erf', [x], {})
+}
+/** x times the normal distribution function of x: 0.5 x (1 + erf(x / sqrt(2))) (Hendrycks, Gimpel 2016). */
 export function gelu(x: Node): Node {
   return build('gelu', [x], {})
+}
+/** GPT-2's approximation of it: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (`gelu_new`). */
+export function tanhGelu(x: Node): Node {
+  return build('tanhGelu', [x], {})
 }
 /** x sigmoid(x) (Elfwing et al. 2017). */
 export function silu(x: Node): Node {
@@ -156,11 +168,11 @@ export function inverseDeviation(x: Node, epsilon: number): Node {
 }
 /**
  * Rotary position embedding (Su et al. 2021) in the half-split layout of Llama and Qwen2: with x = [x1, x2] split in
- * the middle of the last axis, [x1 cos - x2 sin, x2 cos + x1 sin].
+ * the middle of the last axis, [x1 cos - x2 sin, x2 cos + x1 sin]. Of a head wider than the tables say, the rest stays.
  *
  * @param x [batch, heads, length, width]
  * @param positions int32 [batch, length], rows of the tables
- * @param cosines [positions, width / 2], as is `sines`; no gradient flows to the tables
+ * @param cosines [positions, rotated width / 2], as is `sines`; no gradient flows to the tables
  */
 export function rotary(x: Node, positions: Node, cosines: Node, sines: Node): Node {
   return build('rotary', [x, positions, cosines, sines], {})

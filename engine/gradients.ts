@@ -3,6 +3,7 @@ import {
   add,
   divide,
   equal,
+  erf,
   exp,
   expand,
   gather,
@@ -122,8 +123,19 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
   sigmoid: (y, g) => [multiply(g, multiply(y, subtract(scalar(1), y)))],
   tanh: (y, g) => [multiply(g, subtract(scalar(1), square(y)))],
   square: ({ inputs: [x] }, g) => [multiply(g, multiply(x, scalar(2)))],
-  // With t = tanh(u): y = x (1 + t) / 2, so dy = (1 + t) / 2 + x (1 - t^2) u' / 2.
+  relu: (y, g) => [where(less(scalar(0), y), g, scalar(0))],
+  erf: ({ inputs: [x] }, g) => [
+    multiply(g, multiply(exp(negate(square(x))), scalar(2 / Math.sqrt(Math.PI)))),
+  ],
+  // With the normal distribution's function P and density p: y = x P(x), so dy = P(x) + x p(x).
   gelu: ({ inputs: [x] }, g) => {
+    const twice = add(erf(multiply(x, scalar(Math.SQRT1_2))), scalar(1))
+    const bell = exp(multiply(square(x), scalar(-0.5)))
+    const bend = multiply(multiply(x, bell), scalar(1 / Math.sqrt(2 * Math.PI)))
+    return [multiply(g, add(multiply(twice, scalar(0.5)), bend))]
+  },
+  // With t = tanh(u): y = x (1 + t) / 2, so dy = (1 + t) / 2 + x (1 - t^2) u' / 2.
+  tanhGelu: ({ inputs: [x] }, g) => {
     const c = Math.sqrt(2 / Math.PI)
     const x2 = square(x)
     const u = multiply(x, add(scalar(c), multiply(x2, scalar(c * 0.044715))))

@@ -56,7 +56,10 @@ export interface Operators {
   sigmoid: Takes<1>
   tanh: Takes<1>
   square: Takes<1>
+  relu: Takes<1>
+  erf: Takes<1>
   gelu: Takes<1>
+  tanhGelu: Takes<1>
   silu: Takes<1>
 
   matmul: Takes<

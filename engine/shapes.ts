@@ -151,7 +151,10 @@ const rules: OperatorTable<[], TypeAndShape> = {
   sigmoid: elementWise,
   tanh: elementWise,
   square: elementWise,
+  relu: elementWise,
+  erf: elementWise,
   gelu: elementWise,
+  tanhGelu: elementWise,
   silu: elementWise,
 
   matmul: (node) => {
@@ -185,8 +188,9 @@ const rules: OperatorTable<[], TypeAndShape> = {
     if (!sameShape(positions.shape, [batch ?? -1, length ?? -1])) {
       fail(node, 'positions must be [batch, length]')
     }
-    if (!sameShape(cosines.shape, [cosines.shape[0] ?? -1, width / 2])) {
-      fail(node, 'the tables must be [positions, width / 2]')
+    const [rows = -1, half = -1] = cosines.shape
+    if (!sameShape(cosines.shape, [rows, half]) || 2 * half > width) {
+      fail(node, 'the tables must be [positions, at most width / 2]')
     }
     if (!sameShape(cosines.shape, sines.shape)) fail(node, 'the two tables differ in shape')
     return { dtype: 'float32', shape: x.shape }

@@ -110,7 +110,10 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
     const x = lowering.value(node.inputs[0])
     return lowering.emit(node, 'Mul', { inputs: [x, x] })
   },
-  gelu: (node, lowering) => lowering.emit(node, 'FastGelu', { domain: MICROSOFT }),
+  relu: as('Relu'),
+  erf: as('Erf'),
+  gelu: (node, lowering) => lowering.emit(node, 'Gelu', { domain: MICROSOFT }),
+  tanhGelu: (node, lowering) => lowering.emit(node, 'FastGelu', { domain: MICROSOFT }),
   silu: (node, lowering) =>
     lowering.emit(node, 'QuickGelu', { domain: MICROSOFT, attributes: { alpha: { float: 1 } } }),
 
@@ -174,6 +177,8 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   },
   rotary: (node, lowering) => {
     const [x, positions, cosines, sines] = node.inputs
+    const width = 2 * cosines.shape[1]!
+    const whole = width === x.shape[3]
     return lowering.emit(node, 'RotaryEmbedding', {
       inputs: [
         lowering.value(x),
@@ -181,6 +186,7 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
         lowering.value(cosines),
         lowering.value(sines),
       ],
+      attributes: whole ? {} : { rotary_embedding_dim: width, num_heads: x.shape[1]! },
       domain: MICROSOFT,
     })
   },

@@ -55,7 +55,10 @@ export const evaluations: OperatorTable<[Evaluation], TfTensor> = {
   sigmoid: unary((tf, x) => tf.sigmoid(x)),
   tanh: unary((tf, x) => tf.tanh(x)),
   square: unary((tf, x) => tf.square(x)),
-  gelu: unary((tf, x) => {
+  relu: unary((tf, x) => tf.relu(x)),
+  erf: unary((tf, x) => tf.erf(x)),
+  gelu: unary((tf, x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1))),
+  tanhGelu: unary((tf, x) => {
     const cubic = tf.add(x, tf.mul(tf.mul(x, tf.square(x)), 0.044715))
     return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(tf.mul(cubic, Math.sqrt(2 / Math.PI))), 1))
   }),
@@ -86,12 +89,15 @@ export const evaluations: OperatorTable<[Evaluation], TfTensor> = {
     const [cos, sin] = [cosines, sines].map((table) =>
       tf.expandDims(tf.gather(value(table), value(positions)), 1),
     ) as [TfTensor, TfTensor]
-    const half = (shape.at(-1) ?? 0) / 2
-    const [x1, x2] = tf.split(value(x), [half, half], -1) as [TfTensor, TfTensor]
-    return tf.concat(
-      [tf.sub(tf.mul(x1, cos), tf.mul(x2, sin)), tf.add(tf.mul(x2, cos), tf.mul(x1, sin))],
-      -1,
-    )
+    const half = cosines.shape[1] ?? 0
+    const rest = (shape.at(-1) ?? 0) - 2 * half
+    const parts = tf.split(value(x), rest > 0 ? [half, half, rest] : [half, half], -1)
+    const [x1, x2, ...others] = parts as [TfTensor, TfTensor, ...TfTensor[]]
+    const turned = [
+      tf.sub(tf.mul(x1, cos), tf.mul(x2, sin)),
+      tf.add(tf.mul(x2, cos), tf.mul(x1, sin)),
+    ]
+    return tf.concat([...turned, ...others], -1)
   },
 
   transpose: ({ inputs: [x], parameters: { permutation } }, { tf, value }) =>

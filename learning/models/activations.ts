@@ -1,10 +1,15 @@
-import { gelu, type Node, silu } from '#engine'
+import { gelu, multiply, type Node, relu, scalar, sigmoid, silu, tanhGelu } from '#engine'
 
 /** By the names of transformers (`ACT2FN`). */
 const ACTIVATIONS = {
-  gelu_new: gelu,
-  gelu_fast: gelu,
-  gelu_pytorch_tanh: gelu,
+  gelu,
+  gelu_python: gelu,
+  gelu_new: tanhGelu,
+  gelu_fast: tanhGelu,
+  gelu_accurate: tanhGelu,
+  gelu_pytorch_tanh: tanhGelu,
+  quick_gelu: (x: Node) => multiply(x, sigmoid(multiply(x, scalar(1.702)))),
+  relu,
   silu,
   swish: silu,
 } as const satisfies Readonly<Record<string, (x: Node) => Node>>

@@ -37,12 +37,14 @@ export function attentionMasks(inputs: HiddenInputs): (layer: LayerAttention) =>
     cache === undefined
       ? undefined
       : hideWhereZero(reshape(cache.filled, [batch, 1, 1, cachedColumns]))
-  // How far back each cached column lies, [B, 1, S, T]: column t of a row holds its token at position t.
-  const distances =
+  // How far back columns lie, [B, 1, S, S or T]. Column t of the cache holds the row's token at position t.
+  const where = cast(positions, 'float32')
+  const distancesTo = (columns: Node) => subtract(reshape(where, [batch, 1, length, 1]), columns)
+  const distances = distancesTo(reshape(where, [batch, 1, 1, length]))
+  const cachedDistances =
     cache === undefined
       ? undefined
-      : subtract(
-          reshape(cast(positions, 'float32'), [batch, 1, length, 1]),
+      : distancesTo(
           constant(
             Float32Array.from({ length: cachedColumns }, (_, t) => t),
             [cachedColumns],
@@ -50,16 +52,20 @@ export function attentionMasks(inputs: HiddenInputs): (layer: LayerAttention) =>
         )
 
   function build({ window, alibiSlopes }: LayerAttention): AttentionMask {
-    const fixed = fixedMask(length, window ?? length, alibiSlopes)
-    const own = otherSegments === undefined ? fixed : add(otherSegments, fixed)
-    if (unfilled === undefined || distances === undefined) return { own }
-    let cached = unfilled
-    if (window !== undefined) cached = add(cached, hideWhereZero(less(distances, scalar(window))))
-    if (alibiSlopes !== undefined) {
+    const lessByDistance = (mask: Node, byDistance: Node): Node => {
+      if (alibiSlopes === undefined) return mask
       const slopes = Float32Array.from(alibiSlopes, (slope) => -slope)
-      cached = add(cached, multiply(distances, constant(slopes, [slopes.length, 1, 1])))
+      return add(mask, multiply(byDistance, constant(slopes, [slopes.length, 1, 1])))
     }
-    return { own, cached }
+    const causal = causalMask(length, window ?? length)
+    const visible = otherSegments === undefined ? causal : add(otherSegments, causal)
+    const own = lessByDistance(visible, distances)
+    if (unfilled === undefined || cachedDistances === undefined) return { own }
+    const near =
+      window === undefined
+        ? unfilled
+        : add(unfilled, hideWhereZero(less(cachedDistances, scalar(window))))
+    return { own, cached: lessByDistance(near, cachedDistances) }
   }
 
   const built = new Map<string, AttentionMask>()
@@ -82,21 +88,13 @@ function hideOtherSegments(segments: Node): Node {
   return hideWhereZero(equal(rows, columns))
 }
 
-/**
- * [1, 1 or H, S, S]: what depends on the distance of two tokens of one row alone. In a packed row too, since a segment's
- * tokens lie next to each other.
- */
-function fixedMask(length: number, window: number, alibiSlopes?: readonly number[]): Node {
-  const slopes = alibiSlopes ?? [0]
-  const mask = new Float32Array(slopes.length * length * length)
-  let at = 0
-  for (const slope of slopes)
-    for (let row = 0; row < length; row++)
-      for (let column = 0; column < length; column++, at++) {
-        const distance = row - column
-        mask[at] = distance < 0 || distance >= window ? HIDDEN_SCORE : -slope * distance
-      }
-  return constant(mask, [1, slopes.length, length, length])
+/** [1, 1, S, S]. For a window in packed rows too: a segment's tokens lie next to each other. */
+function causalMask(length: number, window: number): Node {
+  const mask = new Float32Array(length * length)
+  for (let row = 0; row < length; row++)
+    for (let column = 0; column < length; column++)
+      if (column > row || row - column >= window) mask[row * length + column] = HIDDEN_SCORE
+  return constant(mask, [1, 1, length, length])
 }
 
 /** 1 -> 0, 0 -> HIDDEN_SCORE. */

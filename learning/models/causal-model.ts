@@ -2,7 +2,20 @@ import type { Node } from '#engine'
 import type { LayerAttention } from './layer-attention.ts'
 import type { RopeConfig } from './rope.ts'
 
-export type Family = 'gpt2' | 'llama' | 'qwen2'
+export type Family =
+  | 'bloom'
+  | 'gemma2'
+  | 'gpt2'
+  | 'gpt_neox'
+  | 'llama'
+  | 'mistral'
+  | 'olmo2'
+  | 'opt'
+  | 'phi'
+  | 'phi3'
+  | 'qwen2'
+  | 'qwen3'
+  | 'smollm3'
 
 /** What every family's config.json comes down to. Sizes in elements. */
 export interface ModelConfig {

@@ -14,20 +14,25 @@ import {
 import { parseRope, ropeFields } from './hf-rope.ts'
 import type { LayerAttention } from './layer-attention.ts'
 
-/** The options of Llama and its many relatives, with Llama's defaults; a family overwrites what differs. */
-export const decoderFields = {
+/** The options of the families with rotary positions. */
+export const transformerFields = {
   ...commonFields,
   ...ropeFields,
   hidden_size: size,
   intermediate_size: size,
   num_hidden_layers: layerCount,
   num_attention_heads: headCount,
+  max_position_embeddings: size.default(2_048),
+  tie_word_embeddings: flag.default(false),
+} as const
+
+/** The options of Llama and its many relatives, with Llama's defaults; a family overwrites what differs. */
+export const decoderFields = {
+  ...transformerFields,
   num_key_value_heads: headCount.nullish(),
   head_dim: size.nullish(),
-  max_position_embeddings: size.default(2_048),
   rms_norm_eps: positive.default(1e-6),
   hidden_act: activation.default('silu'),
-  tie_word_embeddings: flag.default(false),
   layer_types: layerTypes,
 } as const
 

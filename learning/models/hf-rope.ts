@@ -90,7 +90,23 @@ export function parseRope(hf: RopeFields, sizes: RopeSizes): ParsedRope {
         highFrequencyFactor: need('high_freq_factor'),
         originalContextLength: need('original_max_position_embeddings'),
       })
-    default:
-      throw configUnsupported(`${key}.rope_type`, type, 'supported: default, linear, llama3')
+    case 'longrope':
+    case 'su': {
+      const original = options.original_max_position_embeddings ?? sizes.originalContextLength
+      if (original === undefined) break
+      const shortFactors = need('short_factor')
+      if (shortFactors.length !== rotaryWidth / 2)
+        throw configInvalid(
+          `${key}.short_factor`,
+          `${key}.short_factor has ${shortFactors.length} numbers, rotary positions need ${rotaryWidth / 2}`,
+        )
+      const stretch = Math.max(1, contextLength / original)
+      const attentionFactor =
+        options.attention_factor ?? Math.sqrt(1 + Math.log(stretch) / Math.log(original))
+      const longrope = { type: 'longrope', shortFactors, attentionFactor } as const
+      return result(longrope, Math.min(contextLength, original))
+    }
   }
+  const built = `default, linear, llama3${sizes.originalContextLength === undefined ? '' : ', longrope'}`
+  throw configUnsupported(`${key}.rope_type`, type, `supported: ${built}`)
 }

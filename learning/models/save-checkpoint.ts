@@ -21,9 +21,19 @@ export interface SaveCheckpointInit {
 }
 
 const ARCHITECTURES: Readonly<Record<Family, string>> = {
+  bloom: 'BloomForCausalLM',
+  gemma2: 'Gemma2ForCausalLM',
   gpt2: 'GPT2LMHeadModel',
+  gpt_neox: 'GPTNeoXForCausalLM',
   llama: 'LlamaForCausalLM',
+  mistral: 'MistralForCausalLM',
+  olmo2: 'Olmo2ForCausalLM',
+  opt: 'OPTForCausalLM',
+  phi: 'PhiForCausalLM',
+  phi3: 'Phi3ForCausalLM',
   qwen2: 'Qwen2ForCausalLM',
+  qwen3: 'Qwen3ForCausalLM',
+  smollm3: 'SmolLM3ForCausalLM',
 }
 
 /**

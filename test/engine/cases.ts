@@ -169,9 +169,17 @@ export const operatorCases: readonly OperatorCase[] = [
   one('sigmoid', engine.sigmoid, (tf, x) => tf.sigmoid(x), [-4, 4]),
   one('tanh', engine.tanh, (tf, x) => tf.tanh(x), [-3, 3]),
   one('square', engine.square, (tf, x) => tf.square(x)),
+  one('relu', engine.relu, (tf, x) => tf.relu(x)),
+  one('erf', engine.erf, (tf, x) => tf.erf(x), [-3, 3]),
   one(
     'gelu',
     engine.gelu,
+    (tf, x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.div(x, Math.SQRT2)), 1)),
+    [-3, 3],
+  ),
+  one(
+    'tanhGelu',
+    engine.tanhGelu,
     (tf, x) => {
       const u = tf.mul(tf.add(x, tf.mul(tf.pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI))
       return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(u), 1))
@@ -235,6 +243,25 @@ export const operatorCases: readonly OperatorCase[] = [
         [tf.sub(tf.mul(x1, cos), tf.mul(x2, sin)), tf.add(tf.mul(x2, cos), tf.mul(x1, sin))],
         -1,
       )
+    },
+  },
+  {
+    operator: 'rotary',
+    title: 'rotary of a part of each head',
+    shapes: [[2, 3, 2, 6]],
+    build: (x) =>
+      engine.rotary(
+        x,
+        ids([0, 1, 4, 2], [2, 2]),
+        table((position, pair) => Math.cos(position / (pair + 1))),
+        table((position, pair) => Math.sin(position / (pair + 1))),
+      ),
+    twin: (tf, x) => {
+      const angles = tf.div(tf.tensor([0, 1, 4, 2], [2, 1, 2, 1]), tf.tensor1d([1, 2]))
+      const [x1, x2, rest] = tf.split(x, 3, -1) as [TfTensor, TfTensor, TfTensor]
+      const [cos, sin] = [tf.cos(angles), tf.sin(angles)]
+      const turned = tf.sub(tf.mul(x1, cos), tf.mul(x2, sin))
+      return tf.concat([turned, tf.add(tf.mul(x2, cos), tf.mul(x1, sin)), rest], -1)
     },
   },
 

@@ -83,11 +83,7 @@ describe.each(FAMILIES)('%s', (family) => {
   })
 
   it('takes adapters without compiling anew, and as if they were merged', async () => {
-    const spec = {
-      rank: 2,
-      alpha: 4,
-      targets: family === 'gpt2' ? ['c_attn'] : ['q_proj', 'up_proj'],
-    }
+    const spec = { rank: 2, alpha: 4, targets: model.linears.map(({ name }) => name) }
     const noisy = (seed: string): AdapterWeights =>
       new Map(
         [...createAdapter(model, spec, createRandom(seed))].map(

@@ -1,0 +1,39 @@
+import type { CausalModel } from './causal-model.ts'
+import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
+import { decoderConfig, decoderFields } from './decoder-config.ts'
+import { type HfConfig, readHfConfig } from './hf-config.ts'
+import { headCount, only, size } from './hf-fields.ts'
+import { createTransformer } from './transformer.ts'
+
+const fields = {
+  ...decoderFields,
+  num_key_value_heads: headCount.nullable().default(8),
+  max_position_embeddings: size.default(131_072),
+  sliding_window: size.nullable().default(4_096),
+  attention_bias: only(false),
+} as const
+
+/** Mistral (Jiang et al. 2023; transformers `modeling_mistral.py`): Llama's decoder, every layer within a window. */
+export function createMistral(source: HfConfig): CausalModel {
+  const hf = readHfConfig(source, fields)
+  const config = decoderConfig(hf, {
+    family: 'mistral',
+    window: hf.sliding_window ?? undefined,
+    slides: () => true,
+  })
+  const biases = { queryKeyValueBias: false, outputBias: false }
+  const mlp = { activation: hf.hidden_act }
+  return createTransformer({
+    config,
+    source,
+    names: DECODER_NAMES,
+    layer: (x, at, attend) =>
+      preNormLayer(
+        x,
+        at,
+        (read) => selfAttention(read, at, attend, config, biases),
+        (read) => gatedMlp(read, at, config, mlp),
+      ),
+    leave: (x, at) => at.rmsNorm(x, 'model.norm'),
+  })
+}
