@@ -2,10 +2,17 @@ import { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { importModelCommand } from './model/import.ts'
 import { listModelsCommand } from './model/list.ts'
+import { pullModelCommand } from './model/pull.ts'
 import { removeModelCommand } from './model/remove.ts'
 import { showModelCommand } from './model/show.ts'
 
-const SUBCOMMANDS = [importModelCommand, listModelsCommand, removeModelCommand, showModelCommand]
+const SUBCOMMANDS = [
+  pullModelCommand,
+  importModelCommand,
+  listModelsCommand,
+  showModelCommand,
+  removeModelCommand,
+]
 
 /** `cotune model ...`: a file of model/ each. */
 export function modelCommand(context: CommandContext): Command {

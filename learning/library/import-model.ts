@@ -48,9 +48,7 @@ async function listFiles(folder: string): Promise<readonly ModelFile[]> {
       exit: EXIT.data,
     })
   })
-  const names = await neededFiles(new Set(present), () =>
-    readFile(join(folder, INDEX_FILE), 'utf8'),
-  )
+  const names = await neededFiles(new Set(present), () => readFile(join(folder, INDEX_FILE)))
   const files: ModelFile[] = []
   for (const name of names) {
     const path = join(folder, name)

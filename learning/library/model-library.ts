@@ -102,10 +102,16 @@ export class ModelLibrary {
     return { folder, manifest }
   }
 
-  /** Notes that a model was asked for once more, by that label. */
-  async touch({ folder, manifest }: LibraryModel, label?: string): Promise<LibraryModel> {
-    const labels = new Set([...manifest.labels, ...(label === undefined ? [] : [label])])
-    const touched = { ...manifest, labels: [...labels], addedAt: new Date().toISOString() }
+  /** Notes that a model was asked for once more, by these labels. */
+  async touch(
+    { folder, manifest }: LibraryModel,
+    labels: readonly string[] = [],
+  ): Promise<LibraryModel> {
+    const touched = {
+      ...manifest,
+      labels: [...new Set([...manifest.labels, ...labels])],
+      addedAt: new Date().toISOString(),
+    }
     await writeManifest(folder, touched)
     return { folder, manifest: touched }
   }

@@ -1,4 +1,4 @@
-import { CotuneError, EXIT, utf8 } from '#base'
+import { CotuneError, EXIT } from '#base'
 import {
   CONFIG_FILE,
   INDEX_FILE,
@@ -21,22 +21,37 @@ const SMALL_FILES = [
  * index names. Never pickles, GGUF, ONNX or a second copy of the weights.
  *
  * @param available the files beside each other in a folder or repository
- * @param readIndex gives the text of `model.safetensors.index.json`; called only where it is needed
+ * @param readIndex gives the bytes of `model.safetensors.index.json`; called only where it is needed
  * @returns small files first, `config.json` foremost, so that a model that is not supported costs no download
  * @throws CotuneError MODEL_FILES_MISSING, MODEL_INDEX_INVALID, MODEL_INDEX_OUTSIDE
  */
 export async function neededFiles(
   available: ReadonlySet<string>,
-  readIndex: () => Promise<string>,
+  readIndex: () => Promise<Uint8Array>,
 ): Promise<readonly string[]> {
   if (!available.has(CONFIG_FILE)) throw filesMissing([CONFIG_FILE], available)
   const small = SMALL_FILES.filter((name) => available.has(name))
   if (available.has(WEIGHTS_FILE)) return [...small, WEIGHTS_FILE]
   if (!available.has(INDEX_FILE)) throw filesMissing([WEIGHTS_FILE], available)
-  const { shards } = parseShardIndex(utf8(await readIndex()))
+  const { shards } = parseShardIndex(await readIndex())
+  const foreign = shards.find((name) => !/^[\w.-]+\.safetensors$/.test(name))
+  if (foreign !== undefined) throw indexForeign(foreign)
   const missing = shards.filter((name) => !available.has(name))
   if (missing.length > 0) throw filesMissing(missing, available)
   return [...small, INDEX_FILE, ...shards]
+}
+
+/** One of our own files could go by that name. */
+function indexForeign(name: string): CotuneError {
+  return new CotuneError(
+    'MODEL_INDEX_INVALID',
+    `${INDEX_FILE} names ${name}, which is no safetensors file`,
+    {
+      hint: 'Get the checkpoint from a source you trust.',
+      data: { name },
+      exit: EXIT.data,
+    },
+  )
 }
 
 function filesMissing(missing: readonly string[], available: ReadonlySet<string>): CotuneError {

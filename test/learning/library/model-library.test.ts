@@ -135,7 +135,7 @@ it('says before it writes that the disk is full', async () => {
 it('finds the newest of a name, or a revision by label, commit or its first digits', async () => {
   const first = await importModel(library, await tinyFolder('one'), 'me/mine')
   const second = await importModel(library, await tinyFolder('two'), 'me/mine')
-  await library.touch(first, 'v1')
+  await library.touch(first, ['v1'])
   const { revision } = second.manifest
   const folderOf = async (text: string) => (await library.get(text)).folder
   expect(await folderOf('me/mine')).toBe(first.folder)
