@@ -1,0 +1,21 @@
+/** What each contender of the decode bench is told. */
+export interface DecodeSpec {
+  /** The peer's GGUF file, or a Hugging Face folder. */
+  readonly path: string
+  readonly base: 'float32'
+  readonly prompt: number
+  readonly answer: number
+  readonly threads: number
+}
+
+/** Token ids that no model ends at. */
+export function promptIds(length: number): Int32Array {
+  return Int32Array.from({ length }, (_, i) => 300 + 7 * i)
+}
+
+/** The answer as one number, so that two can be compared. */
+export function checksumOf(ids: Iterable<number>): number {
+  let sum = 0
+  for (const id of ids) sum = (Math.imul(sum, 31) + id) | 0
+  return sum
+}

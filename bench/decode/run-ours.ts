@@ -1,0 +1,21 @@
+import { createExecutor } from '#engine'
+import { Generator } from '#learning/generate'
+import { loadCheckpoint } from '#learning/models'
+import { type DecodeSpec, promptIds } from './decode-spec.ts'
+import { serveDecoding } from './serve-decoding.ts'
+
+/** A contender: our Generator, one sequence, greedy. */
+const { path, prompt, answer, threads } = JSON.parse(process.argv[2]!) as DecodeSpec
+const generator = await Generator.create({
+  checkpoint: await loadCheckpoint(path),
+  executor: createExecutor('onnxruntime', { threads, spin: true }),
+  batch: 1,
+  maxPrompt: prompt,
+  maxNew: answer + 1,
+  stopIds: [],
+})
+const ids = promptIds(prompt)
+
+await serveDecoding(async (onToken) => {
+  await generator.generateIds([ids], { onId: onToken })
+})
