@@ -21,7 +21,8 @@ export async function importPublicRows(
   limits: ImportLimits,
 ): Promise<ImportReport> {
   const { name, path, query, columns, limit, use = 'split', dryRun = false } = request
-  const known = new Set([...examples.training(), ...examples.heldOut()].map(contentId))
+  const all = [...(await examples.training()), ...(await examples.heldOut())]
+  const known = new Set(all.map(contentId))
   const { duplicates, skipped, ...collected } = await collectExamples(
     readRows({ path, ...(query === undefined ? {} : { query }) }),
     {

@@ -45,7 +45,7 @@ export class Learner {
     const { blobs, examples, metrics, rounds, versions } = this.#store
     const job = async (either: AbortSignal) => {
       const result = await this.#tuner.tune({
-        examples: examples.read('train'),
+        examples: await examples.read('train'),
         round: row.round,
         // A run without a planned end never cools down.
         rounds: Math.max(row.rounds, row.round),
@@ -69,7 +69,7 @@ export class Learner {
   baseline(rounds: number, onProgress: OnProgress, signal: AbortSignal): Promise<number> {
     const job = async (either: AbortSignal) => {
       const { state, slmSteps } = await this.#tuner.baseline({
-        examples: this.#trainingExamples(),
+        examples: await this.#trainingExamples(),
         rounds,
         seed: this.#seed,
         onProgress,
@@ -96,14 +96,14 @@ export class Learner {
   }
 
   /** Scores of the proxy model with the version in use and with `digest`, on the first held-out rows. */
-  compareVersion(
+  async compareVersion(
     inUse: string | undefined,
     digest: string,
     sample: number,
     signal: AbortSignal,
   ): Promise<{ readonly before: Scores; readonly after: Scores } | undefined> {
-    const examples = this.#store.examples.read('evaluation', sample)
-    if (examples.length === 0) return Promise.resolve(undefined)
+    const examples = await this.#store.examples.read('evaluation', sample)
+    if (examples.length === 0) return undefined
     const job = async (either: AbortSignal) => {
       const row = this.#store.rounds.lastTuned(this.#models())
       const score = async (shared: string | undefined) =>
@@ -184,8 +184,8 @@ export class Learner {
     }
   }
 
-  #trainingExamples(): readonly Example[] {
-    const examples = this.#store.examples.read('train')
+  async #trainingExamples(): Promise<readonly Example[]> {
+    const examples = await this.#store.examples.read('train')
     if (examples.length > 0) return examples
     throw new CotuneError('DATA_NONE', 'this device has no rows to train on', {
       hint: 'import some: cotune data import FILE --name NAME',
@@ -195,7 +195,7 @@ export class Learner {
 
   async #evaluationExamples(path: string | undefined): Promise<readonly Example[]> {
     const examples =
-      path === undefined ? this.#store.examples.read('evaluation') : await readExamples(path)
+      path === undefined ? await this.#store.examples.read('evaluation') : await readExamples(path)
     if (examples.length > 0) return examples
     throw new CotuneError('DATA_NONE', 'there are no rows to evaluate on', {
       hint: 'import some with --use evaluation, or give a JSONL file',

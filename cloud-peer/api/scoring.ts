@@ -64,7 +64,7 @@ export class Scoring {
 
   async #examples(path: string | undefined): Promise<readonly Example[]> {
     const { store } = this.#components
-    const examples = path === undefined ? store.examples.heldOut() : await readExamples(path)
+    const examples = path === undefined ? await store.examples.heldOut() : await readExamples(path)
     if (examples.length > 0) return examples
     throw new CotuneError('DATA_EMPTY', 'There is no example to score on.', {
       hint: 'Import some (`cotune data import FILE --use evaluation`) or name a JSONL file.',

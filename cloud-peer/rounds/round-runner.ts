@@ -183,7 +183,7 @@ export class RoundRunner implements Startable {
     const { store, tuner, jobs, packVersion } = this.#components
     const merged = await this.#adapter(mergedDigest)
     const previous = store.versions.latest()?.llmState ?? null
-    const examples = store.examples.training()
+    const examples = await store.examples.training()
     const run = store.run.get()
     let tuned = { state: await this.#adapter(previous), shared: merged }
     if (examples.length > 0)

@@ -1,4 +1,4 @@
-import { type Clock, type Database, inTransaction } from '#base'
+import { type Clock, createBreather, type Database, inTransaction } from '#base'
 import type { Example } from '#learning/data'
 import type { DatasetInfo } from '#protocols/api'
 
@@ -17,6 +17,9 @@ interface ExampleRow {
   readonly output: string
   readonly answers: string | null
 }
+
+/** Rows read at a time. */
+const PAGE = 1_000
 
 /** The public examples: what the large model and the proxy model are tuned and scored on. */
 export class Examples {
@@ -52,12 +55,12 @@ export class Examples {
     })
   }
 
-  training(): readonly Example[] {
+  training(): Promise<readonly Example[]> {
     return this.#read(0)
   }
 
   /** Never trained on. */
-  heldOut(): readonly Example[] {
+  heldOut(): Promise<readonly Example[]> {
     return this.#read(1)
   }
 
@@ -83,13 +86,21 @@ export class Examples {
       .all() as DatasetInfo[]
   }
 
-  #read(heldOut: 0 | 1): readonly Example[] {
-    const rows = this.#db
-      .prepare(
-        'SELECT id, domain, task, instruction, input, output, answers FROM example WHERE held_out = ? ORDER BY id',
-      )
-      .all(heldOut) as ExampleRow[]
-    return rows.map(fromRow)
+  /** Many take a while, in which the event loop has its turns. */
+  async #read(heldOut: 0 | 1): Promise<readonly Example[]> {
+    const select = this.#db.prepare(
+      `SELECT id, domain, task, instruction, input, output, answers FROM example
+       WHERE held_out = ? AND id > ? ORDER BY id LIMIT ?`,
+    )
+    const breathe = createBreather()
+    const examples: Example[] = []
+    for (;;) {
+      // No row is without an id.
+      const page = select.all(heldOut, examples.at(-1)?.id ?? '', PAGE) as ExampleRow[]
+      for (const row of page) examples.push(fromRow(row))
+      if (page.length < PAGE) return examples
+      await breathe()
+    }
   }
 }
 

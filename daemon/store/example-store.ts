@@ -1,8 +1,9 @@
-import { type Clock, type Database, inTransaction } from '#base'
+import { type Clock, createBreather, type Database, inTransaction } from '#base'
 import type { CollectedExample, Example, Use } from '#learning/data'
 import type { DatasetInfo } from '#protocols/api'
 
 interface ExampleRow {
+  readonly position: number
   readonly id: string
   readonly domain: string | null
   readonly task: string | null
@@ -11,6 +12,9 @@ interface ExampleRow {
   readonly output: string
   readonly answers: string | null
 }
+
+/** Rows read at a time. */
+const PAGE = 1_000
 
 /** The owner's rows. They are read by training and evaluation on this device and by nothing else. */
 export class ExampleStore {
@@ -49,15 +53,22 @@ export class ExampleStore {
     return this.#db.prepare('SELECT 1 FROM example WHERE digest = ?').get(digest) !== undefined
   }
 
-  /** In the order of import. */
-  read(use: Use, limit = -1): readonly Example[] {
-    const rows = this.#db
-      .prepare(
-        `SELECT id, domain, task, instruction, input, output, answers FROM example
-         WHERE use = ? ORDER BY position LIMIT ?`,
-      )
-      .all(use, limit)
-    return (rows as ExampleRow[]).map(toExample)
+  /** In the order of import, at most `limit`. Many take a while, in which the event loop has its turns. */
+  async read(use: Use, limit = Number.POSITIVE_INFINITY): Promise<readonly Example[]> {
+    const select = this.#db.prepare(
+      `SELECT position, id, domain, task, instruction, input, output, answers FROM example
+       WHERE use = ? AND position > ? ORDER BY position LIMIT ?`,
+    )
+    const breathe = createBreather()
+    const examples: Example[] = []
+    let last = 0
+    for (;;) {
+      const page = select.all(use, last, Math.min(PAGE, limit - examples.length)) as ExampleRow[]
+      for (const row of page) examples.push(toExample(row))
+      last = page.at(-1)?.position ?? last
+      if (page.length < PAGE) return examples
+      await breathe()
+    }
   }
 
   count(use: Use): number {
@@ -82,7 +93,7 @@ export class ExampleStore {
   }
 }
 
-function toExample({ domain, task, answers, ...text }: ExampleRow): Example {
+function toExample({ position: _, domain, task, answers, ...text }: ExampleRow): Example {
   return {
     ...text,
     ...(domain === null ? {} : { domain }),

@@ -50,10 +50,9 @@ describe('importing public rows', () => {
     const path = await fileOf(rows)
     const first = await importing({ path, use: 'train' })
     expect(first).toMatchObject({ imported: publicRows.length, duplicates: 0, skipped: [] })
-    expect(store.examples.training().every(({ id }) => isPublic(id))).toBe(true)
-    expect(store.examples.training()[0]).toEqual(
-      publicRows.find(({ id }) => id === store.examples.training()[0]?.id),
-    )
+    const training = await store.examples.training()
+    expect(training.every(({ id }) => isPublic(id))).toBe(true)
+    expect(training[0]).toEqual(publicRows.find(({ id }) => id === training[0]?.id))
     expect(await importing({ path, use: 'train' })).toMatchObject({
       imported: 0,
       duplicates: publicRows.length,
@@ -65,15 +64,15 @@ describe('importing public rows', () => {
 
   it('takes rows for evaluation whole and never trains on them', async () => {
     await importing({ path: await fileOf(rows), use: 'evaluation' })
-    expect(store.examples.heldOut()).toHaveLength(rows.length)
+    expect(await store.examples.heldOut()).toHaveLength(rows.length)
     await importing({ path: await fileOf(rows), use: 'train', name: 'again' })
-    expect(store.examples.training()).toEqual([])
+    expect(await store.examples.training()).toEqual([])
   })
 
   it('holds out about a tenth by default, and no private row is trained on', async () => {
     await importing({ path: await fileOf(rows) })
-    const training = store.examples.training()
-    const heldOut = store.examples.heldOut()
+    const training = await store.examples.training()
+    const heldOut = await store.examples.heldOut()
     expect(heldOut.length).toBeGreaterThan(2)
     expect(heldOut.length).toBeLessThan(50)
     expect([...training, ...heldOut].every(({ id }) => isPublic(id))).toBe(true)

@@ -29,15 +29,25 @@ function jsonl(count: number, bad?: number): string {
 }
 
 describe('importData', () => {
+  it('reads rows back page by page', async () => {
+    const { examples } = store()
+    await importData(examples, { name: 'sums', path: jsonl(2_500), use: 'train' }, LIMITS)
+    const ids = Array.from({ length: 2_500 }, (_, i) => `r${i}`)
+    expect((await examples.read('train')).map(({ id }) => id)).toEqual(ids)
+    const some = await examples.read('train', 1_001)
+    expect(some.map(({ id }) => id)).toEqual(ids.slice(0, 1_001))
+  })
+
   it('keeps the order of the file, and a second import of it adds nothing', async () => {
     const { examples } = store()
     const request = { name: 'sums', path: jsonl(30), use: 'train' as const }
     const first = await importData(examples, request, LIMITS)
     expect(first.report).toMatchObject({ imported: 30, duplicates: 0 })
     expect(first.dataset).toMatchObject({ name: 'sums', source: 'rows.jsonl', train: 30 })
-    expect(examples.read('train').map(({ id }) => id)).toEqual(
+    expect((await examples.read('train')).map(({ id }) => id)).toEqual(
       Array.from({ length: 30 }, (_, i) => `r${i}`),
     )
+    expect((await examples.read('train', 2)).map(({ id }) => id)).toEqual(['r0', 'r1'])
     const second = await importData(examples, { ...request, use: 'evaluation' }, LIMITS)
     expect(second.report).toMatchObject({ imported: 0, duplicates: 30 })
     expect(examples.count('evaluation')).toBe(0)
@@ -74,7 +84,7 @@ describe('importData', () => {
     }
     const { dataset } = await importData(examples, request, LIMITS)
     expect(dataset).toMatchObject({ source: 'sqlite:shop.db', train: 1 })
-    expect(examples.read('train')[0]).toMatchObject({ input: 'open?', output: 'at nine' })
+    expect((await examples.read('train'))[0]).toMatchObject({ input: 'open?', output: 'at nine' })
   })
 })
 
