@@ -5,12 +5,14 @@ import { listModelsCommand } from './model/list.ts'
 import { pullModelCommand } from './model/pull.ts'
 import { removeModelCommand } from './model/remove.ts'
 import { showModelCommand } from './model/show.ts'
+import { verifyModelCommand } from './model/verify.ts'
 
 const SUBCOMMANDS = [
   pullModelCommand,
   importModelCommand,
   listModelsCommand,
   showModelCommand,
+  verifyModelCommand,
   removeModelCommand,
 ]
 

@@ -1,0 +1,1 @@
+export { type Verification, verifyCheckpoint } from './verify-checkpoint.ts'
