@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { Argument, Command } from 'commander'
 import { CotuneError, cotuneHome, EXIT, packagePath, writeFileAtomic } from '#base'
 import type { Role } from '#protocols/api'
 import type { CommandContext } from '../command-context.ts'
 import { configPath, type InitialConfig, renderConfig } from '../config-file.ts'
+import { modelSetting } from '../model-setting.ts'
 import { commaList } from '../options.ts'
 
 interface InitOptions {
@@ -70,7 +71,7 @@ Examples:
 
 async function initialConfig(role: Role, options: InitOptions): Promise<InitialConfig> {
   const model = async (given: string | undefined, name: string) =>
-    given === undefined ? packagePath('zoo', name) : existing(given)
+    given === undefined ? packagePath('zoo', name) : modelSetting(given)
   const dpm = await model(options.dpm, 'dpm')
   return {
     name: options.name ?? (hostname().split('.')[0] || role),
@@ -80,22 +81,6 @@ async function initialConfig(role: Role, options: InitOptions): Promise<InitialC
         ? { llm: await model(options.llm, 'llm'), dpm }
         : { slm: await model(options.slm, 'slm-llama'), dpm },
   }
-}
-
-/** What config.toml shall say: the path of a folder, or the name of a model of the library as it was given. */
-async function existing(given: string): Promise<string> {
-  const { resolveModelFolder } = await import('#learning/library')
-  const folder = await resolveModelFolder(given)
-  if (!existsSync(join(folder, 'config.json'))) throw noModel(folder)
-  return folder === resolve(given) ? folder : given
-}
-
-function noModel(folder: string): CotuneError {
-  return new CotuneError('INIT_NO_MODEL', `${folder} is no model folder: it has no config.json`, {
-    hint: 'a model is a folder with config.json, model.safetensors and tokenizer.json; cotune model pull fetches one',
-    data: { folder },
-    exit: EXIT.config,
-  })
 }
 
 function alreadyThere(path: string): CotuneError {

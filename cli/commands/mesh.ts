@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
 import type { CommandContext } from '../command-context.ts'
+import { modelSetting } from '../model-setting.ts'
 import { commaList, durationMs, positiveInteger } from '../options.ts'
 import { ownCommand } from '../own-command.ts'
 
@@ -10,6 +11,9 @@ interface MeshOptions {
   readonly data?: string
   readonly domains?: readonly string[]
   readonly models?: string
+  readonly llm?: string
+  readonly dpm?: string
+  readonly slm?: readonly string[]
   readonly train: number
   readonly public: number
   readonly rounds: number
@@ -41,6 +45,9 @@ export function meshCommand({ io, setExitCode }: CommandContext): Command {
       '--models <dir>',
       'a folder of llm, dpm and slm-* (default: the small models of the package)',
     )
+    .option('--llm <model>', 'the large model: a folder, or a name of the library')
+    .option('--dpm <model>', 'the proxy model, likewise')
+    .option('--slm <models>', 'the small models, a,b,c; the devices take turns', commaList)
     .option('--train <n>', 'private rows a device trains on, at most', positiveInteger, 400)
     .option(
       '--public <n>',
@@ -68,13 +75,18 @@ All peers are real processes that talk over encrypted libp2p; all they write is 
 Examples:
   $ cotune mesh
   $ cotune mesh --domains kitchen,clinic --rounds 2
+  $ cotune mesh --slm HuggingFaceTB/SmolLM2-135M,zoo/slm-gpt2
   $ cotune mesh --data ~/data --train 400 --json > result.json`,
     )
     .action(async (options: MeshOptions) => {
       const { createMeshPlan } = await import('../mesh/mesh-plan.ts')
       const { runMesh } = await import('../mesh/run-mesh.ts')
       const { renderMeshReport } = await import('../mesh/mesh-report.ts')
+      const { llm, dpm, slm } = options
       const plan = createMeshPlan({
+        ...(llm === undefined ? {} : { llm: await modelSetting(llm) }),
+        ...(dpm === undefined ? {} : { dpm: await modelSetting(dpm) }),
+        ...(slm === undefined ? {} : { slms: await Promise.all(slm.map(modelSetting)) }),
         ...(options.data === undefined ? {} : { data: options.data }),
         ...(options.domains === undefined ? {} : { domains: options.domains }),
         ...(options.models === undefined ? {} : { models: options.models }),

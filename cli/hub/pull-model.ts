@@ -38,24 +38,29 @@ export interface PullProgress {
 export async function pullModel(init: PullInit): Promise<AddedModel> {
   const { reference, library, endpoint } = init
   const { name, revision } = reference
+  const here = await library.find(reference)
+  const pinned = here.find(({ manifest }) => manifest.revision === revision)
+  if (pinned !== undefined) return { ...(await library.touch(pinned)), warnings: [], isNew: false }
+
   const client = new HubClient({ ...init, name, revision })
   const commit = await resolveCommit(client)
   const label = revision ?? 'main'
   const labels = commit.startsWith(label) ? [] : [label]
   const [known] = await library.find({ name, revision: commit })
-  if (known !== undefined) return { ...(await library.touch(known, labels)), warnings: [] }
+  if (known !== undefined)
+    return { ...(await library.touch(known, labels)), warnings: [], isNew: false }
 
   const listed = await listRepository(client, commit)
-  const staged = await library.stage(name, commit)
-  try {
-    const pull = new Pull(client, staged, commit, init)
-    const files = await pull.all(library, listed)
-    const source = `${endpoint}/${name}`
-    return await addModel(library, staged, { name, revision: commit, labels, source, files })
-  } catch (error) {
-    if (!canGoOn(error, init.signal)) await rm(staged, { recursive: true, force: true })
-    throw error
-  }
+  return library.stage(name, commit, async (staged) => {
+    try {
+      const files = await new Pull(client, staged, commit, init).all(library, listed)
+      const source = `${endpoint}/${name}`
+      return await addModel(library, staged, { name, revision: commit, labels, source, files })
+    } catch (error) {
+      if (!canGoOn(error, init.signal)) await rm(staged, { recursive: true, force: true })
+      throw error
+    }
+  })
 }
 
 /** Whether the same command can go on from what is there; not if what is there is wrong. */

@@ -5,7 +5,7 @@ import { formatBytes, formatCount } from '../render/units.ts'
 
 /** Says which model the library now has, and where. */
 export function reportAdded(
-  { folder, manifest, warnings }: AddedModel,
+  { folder, manifest, warnings, isNew }: AddedModel,
   json: boolean,
   io: Io,
 ): void {
@@ -23,10 +23,12 @@ export function reportAdded(
       folder,
       files,
       warnings,
+      isNew,
     }
     io.stdout.write(`${JSON.stringify(report)}\n`)
     return
   }
+  if (!isNew) io.stderr.write('it is here already\n')
   for (const warning of warnings) io.stderr.write(`note: ${clean(warning)}\n`)
   io.stdout.write(
     `${name}@${revision.slice(0, 12)}: ${family}, ${formatCount(parameters)} parameters, ${formatBytes(sizeBytes)}\n${folder}\n`,

@@ -7,7 +7,7 @@ import type { Role } from '#protocols/api'
 export interface DevicePlan {
   readonly name: string
   readonly domain: string
-  /** Checkpoint folder. */
+  /** Checkpoint folder, or a name of the library. */
   readonly slm: string
   readonly trainPath: string
   readonly evaluationPath: string
@@ -42,6 +42,10 @@ export interface MeshPlanInit {
   readonly evaluation?: string
   /** A folder of the checkpoint folders `llm`, `dpm` and `slm-*`. Default: the small models of the package. */
   readonly models?: string
+  /** Folders, or names of the library, that go before those of `models`. */
+  readonly llm?: string
+  readonly dpm?: string
+  readonly slms?: readonly string[]
   readonly rounds: number
   readonly trainRows: number
   readonly publicRows: number
@@ -62,21 +66,21 @@ export function createMeshPlan(init: MeshPlanInit): MeshPlan {
   const known = domainsOf(data)
   const domains = init.domains ?? known.slice(0, DEFAULT_DOMAINS)
   const models = init.models === undefined ? packagePath('zoo') : resolve(init.models)
-  const small = smallModels(models)
+  const small = init.slms ?? smallModels(models)
   const devices = domains.map((domain, index) => {
     if (!known.includes(domain)) throw noDomain(domain, data, known)
     return {
       name: `device-${index + 1}`,
       domain,
-      slm: modelFolder(models, small[index % small.length] ?? 'slm-gpt2'),
+      slm: small[index % small.length] ?? modelFolder(models, 'slm-gpt2'),
       trainPath: join(data, `${domain}.train.jsonl`),
       evaluationPath: evaluationPath(domain, data, init.evaluation),
     }
   })
   return {
     devices,
-    llm: modelFolder(models, 'llm'),
-    dpm: modelFolder(models, 'dpm'),
+    llm: init.llm ?? modelFolder(models, 'llm'),
+    dpm: init.dpm ?? modelFolder(models, 'dpm'),
     rounds: init.rounds,
     trainRows: init.trainRows,
     publicRows: init.publicRows,
@@ -120,7 +124,8 @@ function evaluationPath(domain: string, data: string, evaluation: string | undef
 
 function smallModels(folder: string): readonly string[] {
   const names = existsSync(folder) ? readdirSync(folder).sort() : []
-  return names.filter((name) => name.startsWith('slm-'))
+  const small = names.filter((name) => name.startsWith('slm-'))
+  return small.map((name) => modelFolder(folder, name))
 }
 
 function modelFolder(models: string, name: string): string {

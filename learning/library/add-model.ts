@@ -14,6 +14,8 @@ export interface AddModelInit {
 export interface AddedModel extends LibraryModel {
   /** What was odd but harmless. */
   readonly warnings: readonly string[]
+  /** Whether it was not there before. */
+  readonly isNew: boolean
 }
 
 /**
@@ -39,5 +41,5 @@ export async function addModel(
   })
   const odd = warnings.map(({ message }) => message)
   if (tokenizer === undefined) odd.push('it has no tokenizer.json, without which it cannot be used')
-  return { ...added, warnings: odd }
+  return { ...added, warnings: odd, isNew: true }
 }

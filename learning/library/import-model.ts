@@ -28,15 +28,16 @@ export async function importModel(
   await openCheckpoint(source)
   const revision = revisionOf(files)
   const [known] = await library.find({ name, revision })
-  if (known !== undefined) return { ...(await library.touch(known)), warnings: [] }
-  const staged = await library.stage(name, revision)
-  try {
-    await copyFiles(library, source, staged, files)
-    return await addModel(library, staged, { name, revision, labels: [], source, files })
-  } catch (error) {
-    await rm(staged, { recursive: true, force: true })
-    throw storageError(error, staged)
-  }
+  if (known !== undefined) return { ...(await library.touch(known)), warnings: [], isNew: false }
+  return library.stage(name, revision, async (staged) => {
+    try {
+      await copyFiles(library, source, staged, files)
+      return await addModel(library, staged, { name, revision, labels: [], source, files })
+    } catch (error) {
+      await rm(staged, { recursive: true, force: true })
+      throw storageError(error, staged)
+    }
+  })
 }
 
 async function listFiles(folder: string): Promise<readonly ModelFile[]> {

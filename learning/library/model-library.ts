@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CotuneError, didYouMean, EXIT, modelLibraryPath, syncFolder } from '#base'
 import { MANIFEST_FILE, type ModelManifest, readManifest, writeManifest } from './manifest.ts'
 import { type ModelReference, modelFolderName, parseModelReference } from './model-name.ts'
+import { lockStaging, unlockStaging } from './staging-lock.ts'
 
 /** A model that is whole and was checked. */
 export interface LibraryModel {
@@ -81,23 +82,32 @@ export class ModelLibrary {
     throw await this.missing(text)
   }
 
-  /** A folder to put the files of a revision into; what an earlier try left is still in it. */
-  async stage(name: string, commit: string): Promise<string> {
+  /**
+   * A folder to put the files of a revision into, for one process at a time; what an earlier try left is still in it.
+   *
+   * @throws CotuneError MODEL_NAME_INVALID, MODEL_PULL_UNDER_WAY, MODEL_LIBRARY_UNUSABLE
+   */
+  async stage<T>(name: string, commit: string, use: (staged: string) => Promise<T>): Promise<T> {
     const folder = join(this.folder, STAGING, modelFolderName(name, commit))
-    await mkdir(folder, { recursive: true })
-    return folder
+    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+      throw unusable(this.folder, cause)
+    })
+    await lockStaging(folder)
+    try {
+      return await use(folder)
+    } finally {
+      await unlockStaging(folder)
+    }
   }
 
-  /** Makes a staged folder a model of the library; if another process was quicker, its one stays. */
+  /** Makes a staged folder a model of the library. */
   async add(staged: string, manifest: ModelManifest): Promise<LibraryModel> {
     const folder = join(this.folder, modelFolderName(manifest.name, manifest.revision))
     await writeManifest(staged, manifest)
-    try {
-      await rename(staged, folder)
-    } catch (error) {
-      if ((await readManifest(folder)) === undefined) throw error
-      await rm(staged, { recursive: true, force: true })
-    }
+    await unlockStaging(staged)
+    // What is there has no manifest that can be read, or it would have been found.
+    await rm(folder, { recursive: true, force: true })
+    await rename(staged, folder)
     await syncFolder(this.folder)
     return { folder, manifest }
   }
@@ -176,10 +186,10 @@ export class ModelLibrary {
   async missing(text: string, what = `there is no model ${text}`): Promise<CotuneError> {
     const known = [...new Set((await this.list()).map(({ manifest }) => manifest.name))]
     const near = didYouMean(text, known)
-    const fetchIt =
-      near === undefined ? `cotune model pull ${text} fetches it` : `did you mean ${near}?`
+    const next =
+      near === undefined ? `cotune model pull ${text} fetches it;` : `did you mean ${near}?`
     return new CotuneError('MODEL_NOT_IN_LIBRARY', `${what} in ${this.folder}`, {
-      hint: `${fetchIt}; cotune model list says what is there`,
+      hint: `${next} cotune model list says what is there`,
       data: { model: text, library: this.folder },
       exit: EXIT.data,
     })
@@ -189,12 +199,7 @@ export class ModelLibrary {
 async function foldersIn(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return []
-    throw new CotuneError('MODEL_LIBRARY_UNUSABLE', `cannot read the models in ${folder}`, {
-      hint: 'check its permissions, or name another folder in COTUNE_MODELS',
-      cause,
-      data: { folder },
-      exit: EXIT.config,
-    })
+    throw unusable(folder, cause)
   })
   return names.filter((name) => name.includes('@'))
 }
@@ -213,4 +218,17 @@ async function freeBytesOf(folder: string): Promise<number> {
 /** As git has it, 7 digits of a commit are enough. */
 function isPrefixOf(digits: string, revision: string): boolean {
   return digits === revision || (digits.length >= 7 && revision.startsWith(digits))
+}
+
+function unusable(folder: string, cause: unknown): CotuneError {
+  return new CotuneError(
+    'MODEL_LIBRARY_UNUSABLE',
+    `cannot use ${folder} as the library of models`,
+    {
+      hint: 'check its permissions, or name another folder in COTUNE_MODELS',
+      cause,
+      data: { folder },
+      exit: EXIT.config,
+    },
+  )
 }

@@ -109,7 +109,9 @@ it('pulls only what is needed, pinned to the commit, and the model loads', async
   expect(hub.seen.some(({ path }) => /README|bin|gguf/.test(path))).toBe(false)
 
   const before = hub.seen.length
-  expect((await pull()).folder).toBe(folder)
+  expect(await pull()).toMatchObject({ folder, isNew: false })
+  expect(hub.seen.length - before).toBe(1)
+  await pull(`${NAME}@${COMMIT}`)
   expect(hub.seen.length - before).toBe(1)
 })
 
@@ -300,8 +302,9 @@ describe('what is wrong is not kept', () => {
   })
 
   it('a part that was damaged meanwhile', async () => {
-    const staged = await library.stage(NAME, COMMIT)
-    await writeFile(join(staged, `${WEIGHTS}.part`), Buffer.alloc(1_000, 7))
+    await library.stage(NAME, COMMIT, (staged) =>
+      writeFile(join(staged, `${WEIGHTS}.part`), Buffer.alloc(1_000, 7)),
+    )
     await expect(pull()).rejects.toThrow(code('MODEL_FILE_CORRUPT'))
     await expectNothingKept()
     await pull()

@@ -143,6 +143,13 @@ describe('createMeshPlan', () => {
       expect.objectContaining({ code: 'MESH_NO_DOMAIN', hint: 'did you mean kitchen?' }),
     )
   })
+
+  it('takes models by name before those of the package, the small ones in turn', () => {
+    const named = { llm: 'org/large', dpm: 'org/proxy', slms: ['org/a', 'org/b'] }
+    const plan = createMeshPlan({ ...init, ...named })
+    expect(plan).toMatchObject({ llm: 'org/large', dpm: 'org/proxy' })
+    expect(plan.devices.map(({ slm }) => slm)).toEqual(['org/a', 'org/b', 'org/a'])
+  })
 })
 
 describe('runLimited', () => {

@@ -132,6 +132,22 @@ it('says before it writes that the disk is full', async () => {
   )
 })
 
+it("is filled by one process at a time; one that died is in nobody's way", async () => {
+  const commit = 'c'.repeat(40)
+  await library.stage('me/mine', commit, async (staged) => {
+    await expect(library.stage('me/mine', commit, async () => 'twice')).rejects.toThrow(
+      code('MODEL_PULL_UNDER_WAY'),
+    )
+    await writeFile(join(staged, '.lock'), '999999999')
+    expect(await library.stage('me/mine', commit, async () => 'once')).toBe('once')
+  })
+  const inTheWay = join(root, 'file')
+  await writeFile(inTheWay, '')
+  await expect(
+    new ModelLibrary(join(inTheWay, 'library')).stage('me/mine', commit, async () => 'nowhere'),
+  ).rejects.toThrow(code('MODEL_LIBRARY_UNUSABLE'))
+})
+
 it('finds the newest of a name, or a revision by label, commit or its first digits', async () => {
   const first = await importModel(library, await tinyFolder('one'), 'me/mine')
   const second = await importModel(library, await tinyFolder('two'), 'me/mine')
@@ -148,7 +164,9 @@ it('finds the newest of a name, or a revision by label, commit or its first digi
 it('removes all revisions, or one, or what is not whole', async () => {
   const { manifest } = await importModel(library, await tinyFolder('one'), 'me/mine')
   await importModel(library, await tinyFolder('two'), 'me/mine')
-  await writeFile(join(await library.stage('me/mine', 'c'.repeat(40)), 'x.part'), 'part')
+  await library.stage('me/mine', 'c'.repeat(40), (staged) =>
+    writeFile(join(staged, 'x.part'), 'part'),
+  )
   const removed = await library.remove(`me/mine@${manifest.revision}`)
   expect(removed).toMatchObject([{ name: 'me/mine', revision: manifest.revision }])
   expect(removed[0]?.freedBytes).toBeGreaterThan(1_000)
