@@ -16,6 +16,11 @@ function build<K extends Operator>(
   return Object.freeze({ ...node, ...inferType(node as unknown as Node) }) as unknown as Node
 }
 
+/** A node like `node` on other operands. */
+export function rebuild(node: Node, operands: readonly Node[]): Node {
+  return build(node.operator, operands as never, node.parameters as never)
+}
+
 // Leaves.
 
 /** A value fed at each run. */
@@ -149,6 +154,18 @@ export function softmax(x: Node): Node {
 /** log(softmax(x)) over the last axis, without overflow. */
 export function logSoftmax(x: Node): Node {
   return build('logSoftmax', [x], {})
+}
+/**
+ * Negative log-likelihood, in nats, of `targets` int32 [M] under the logits x w^T of x [M, H] and w [V, H]: [M].
+ * The logits are made a block of rows at a time and never kept: with a large vocabulary they are most of a step's
+ * memory (Hsu et al. 2024, arXiv 2410.10989).
+ */
+export function linearCrossEntropy(x: Node, w: Node, targets: Node): Node {
+  return build('linearCrossEntropy', [x, w, targets], {})
+}
+/** By row, the gradient of `linearCrossEntropy` by x: softmax(x w^T) w - w[targets], [M, H]. No gradient. */
+export function linearCrossEntropySlope(x: Node, w: Node, targets: Node): Node {
+  return build('linearCrossEntropySlope', [x, w, targets], {})
 }
 /** x / sqrt(mean(x^2) + epsilon) * w over the last axis (Zhang, Sennrich 2019); w is [D]. */
 export function rmsNorm(x: Node, w: Node, epsilon: number): Node {

@@ -11,6 +11,7 @@ import {
   inverseDeviation,
   inverseRms,
   less,
+  linearCrossEntropySlope,
   matmul,
   mean,
   multiply,
@@ -23,6 +24,7 @@ import {
   scatterAddLast,
   sigmoid,
   slice,
+  softmax,
   square,
   subtract,
   sum,
@@ -156,6 +158,20 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
     return [subtract(gy, multiply(y, sum(gy, [-1])))]
   },
   logSoftmax: (y, g) => [subtract(g, multiply(exp(y), sum(g, [-1])))],
+  linearCrossEntropy: ({ inputs: [x, w, targets] }, g) => {
+    const [rows, vocabulary] = [x.shape[0]!, w.shape[0]!]
+    const column = reshape(g, [rows, 1])
+    const scaled = multiply(column, x)
+    const probabilities = softmax(matmul(x, w, { transposeB: true }))
+    return [
+      multiply(column, linearCrossEntropySlope(x, w, targets)),
+      subtract(
+        matmul(probabilities, scaled, { transposeA: true }),
+        scatterAdd(vocabulary, targets, scaled),
+      ),
+    ]
+  },
+  linearCrossEntropySlope: () => [],
   // y = x r w with r = inverseRms(x): dx = r (g w) - x r^3 mean(g w x).
   rmsNorm: ({ inputs: [x, w], parameters: { epsilon } }, g) => {
     const r = inverseRms(x, epsilon)

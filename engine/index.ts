@@ -9,6 +9,7 @@ export type {
   Session,
 } from './executor.ts'
 export { gradients } from './gradients.ts'
+export { mergeProducts } from './merge-products.ts'
 export type { Node, NodeOf, Operator } from './node.ts'
 export {
   type AdamWOptions,

@@ -68,6 +68,8 @@ export interface Operators {
   >
   softmax: Takes<1>
   logSoftmax: Takes<1>
+  linearCrossEntropy: Takes<3>
+  linearCrossEntropySlope: Takes<3>
   rmsNorm: Takes<2, Normalisation>
   inverseRms: Takes<1, Normalisation>
   layerNorm: Takes<3, Normalisation>

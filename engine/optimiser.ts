@@ -50,8 +50,10 @@ export interface OptimiserStep {
   readonly norm: Node
 }
 
-/** Tensors up to this many elements share one flat state: an adapter is many small tensors, and each node costs time. */
+/** Tensors up to this many elements share flat state: an adapter is many small tensors, and each node costs time. */
 const FLAT_LIMIT = 65_536
+/** A flat state ends at this many elements: the passes over it then find it in the processor's cache. */
+const FLAT_TOTAL = 262_144
 
 /**
  * One step of AdamW (Loshchilov, Hutter 2019; decoupled weight decay, as in PyTorch: p <- p - lr (m^ / (sqrt(v^) + eps)
@@ -135,10 +137,15 @@ function groupParameters(
   decays: (name: string, shape: Shape) => boolean,
 ): readonly Group[] {
   const byKey = new Map<string, { members: Node[]; gradients: Node[]; decay: boolean }>()
+  const small = new Map<boolean, number>()
   parameters.forEach((parameter, index) => {
     const name = nameOf(parameter)
     const decay = decays(name, parameter.shape)
-    const key = sizeOf(parameter.shape) > FLAT_LIMIT ? name : `small, decay=${decay}`
+    const size = sizeOf(parameter.shape)
+    const before = small.get(decay) ?? 0
+    if (size <= FLAT_LIMIT) small.set(decay, before + size)
+    const part = Math.floor(before / FLAT_TOTAL)
+    const key = size > FLAT_LIMIT ? name : `small ${part}, decay=${decay}`
     const group = byKey.get(key) ?? { members: [], gradients: [], decay }
     byKey.set(key, group)
     group.members.push(parameter)

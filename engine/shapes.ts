@@ -76,6 +76,19 @@ function overLastAxis(node: Taking<readonly [Node]>): TypeAndShape {
   return out
 }
 
+/** Rows and width of x [M, H], w [V, H], targets [M]. */
+function crossEntropySizes(node: Taking<readonly [Node, Node, Node]>): readonly [number, number] {
+  const [x, w, targets] = node.inputs
+  requireDType(node, 0, 'float32')
+  requireDType(node, 1, 'float32')
+  requireDType(node, 2, 'int32')
+  const [rows, width] = x.shape
+  if (x.shape.length !== 2 || w.shape.length !== 2 || targets.shape.length !== 1)
+    fail(node, 'needs two matrices and a list')
+  if (w.shape[1] !== width || targets.shape[0] !== rows) fail(node, 'the sizes differ')
+  return [rows!, width!]
+}
+
 function reduction(node: NodeOf<'sum' | 'mean' | 'max'>): TypeAndShape {
   const [x] = node.inputs
   const { axes, keepDims } = node.parameters
@@ -174,6 +187,14 @@ const rules: OperatorTable<[], TypeAndShape> = {
   },
   softmax: overLastAxis,
   logSoftmax: overLastAxis,
+  linearCrossEntropy: (node) => {
+    const [rows] = crossEntropySizes(node)
+    return { dtype: 'float32', shape: [rows] }
+  },
+  linearCrossEntropySlope: (node) => {
+    const [rows, width] = crossEntropySizes(node)
+    return { dtype: 'float32', shape: [rows, width] }
+  },
   rmsNorm: normalisation,
   inverseRms: perRow,
   layerNorm: normalisation,

@@ -1,29 +1,46 @@
-import { applyTable } from '../node.ts'
+import { applyTable, type Node } from '../node.ts'
 import type { Program } from '../program.ts'
+import { schedule } from '../schedule.ts'
 import type { WeightValue } from '../weights.ts'
 import { Lowering, onnxName } from './lowering.ts'
 import { lowerings } from './lowerings.ts'
 import type { OnnxModel } from './onnx-graph.ts'
 
+/** An encoded program, and what its outputs and updates are called among the outputs of its graph. */
+export interface LoweredProgram extends OnnxModel {
+  readonly outputs: ReadonlyMap<string, string>
+  readonly updates: ReadonlyMap<string, string>
+}
+
 /**
  * A program as an encoded ONNX model: inputs and variables are its inputs, weights and constants its initializers,
  * outputs and updates its outputs. Besides standard operators it uses ONNX Runtime's `com.microsoft` ones for products
- * with transposed operands, rotary embedding and activations.
+ * with transposed operands or blocks, rotary embedding and activations.
  */
 export function lowerToOnnx(
   program: Program,
   weights: ReadonlyMap<string, WeightValue>,
-): OnnxModel {
-  const lowering = new Lowering(weights)
-  for (const node of program.nodes) {
+): LoweredProgram {
+  const nodes = schedule(program.nodes)
+  const lowering = new Lowering(nodes, weights)
+  for (const node of nodes) {
     const value = applyTable(lowerings, node, lowering)
     if (value !== undefined) lowering.define(node, value)
   }
-  for (const [name, node] of program.outputs) {
-    lowering.graph.addOutput(onnxName.output(name), lowering.value(node), node.dtype, node.shape)
+  const outputs = results(program.outputs, onnxName.output, lowering)
+  const updates = results(program.updates, onnxName.update, lowering)
+  return { ...lowering.graph.encode(), outputs, updates }
+}
+
+function results(
+  nodes: ReadonlyMap<string, Node>,
+  onnx: (name: string) => string,
+  lowering: Lowering,
+): ReadonlyMap<string, string> {
+  const names = new Map<string, string>()
+  for (const [name, node] of nodes) {
+    const value = lowering.value(node)
+    names.set(name, lowering.graph.addOutput(onnx(name), value, node.dtype, node.shape))
   }
-  for (const [name, node] of program.updates) {
-    lowering.graph.addOutput(onnxName.update(name), lowering.value(node), node.dtype, node.shape)
-  }
-  return lowering.graph.encode()
+  return names
 }

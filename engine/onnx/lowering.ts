@@ -13,13 +13,17 @@ export const onnxName = {
 /** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
 export class Lowering {
   readonly graph = new OnnxGraph()
+  /** All that is to be lowered. */
+  readonly nodes: readonly Node[]
   readonly weights: ReadonlyMap<string, WeightValue>
   readonly #values = new Map<Node, string>()
   readonly #deferred = new Map<Node, () => string>()
   /** Values that several nodes share: comparisons as bool, ids as int64, the by-products of fused kernels. */
   readonly #shared = new Map<string, string>()
+  readonly #once = new Map<string, unknown>()
 
-  constructor(weights: ReadonlyMap<string, WeightValue>) {
+  constructor(nodes: readonly Node[], weights: ReadonlyMap<string, WeightValue>) {
+    this.nodes = nodes
     this.weights = weights
   }
 
@@ -54,6 +58,12 @@ export class Lowering {
     const name = make()
     this.#shared.set(key, name)
     return name
+  }
+
+  /** Whatever several nodes make together, once. */
+  once<T>(key: string, make: () => T): T {
+    if (!this.#once.has(key)) this.#once.set(key, make())
+    return this.#once.get(key) as T
   }
 
   known(key: string): string | undefined {

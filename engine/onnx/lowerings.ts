@@ -1,14 +1,11 @@
 import { bytesOf } from '#base'
 import type { Node, NodeOf, OperatorTable } from '../node.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
+import { lowerCrossEntropy, lowerCrossEntropySlope } from './lower-cross-entropy.ts'
+import { lowerProduct } from './lower-product.ts'
 import { type Lowering, onnxName } from './lowering.ts'
 import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
-import {
-  blocksOf,
-  dequantised,
-  lowerQuantisedGather,
-  lowerQuantisedProduct,
-} from './quantised-weights.ts'
+import { blocksOf, dequantised, lowerQuantisedGather } from './quantised-weights.ts'
 
 /** Weights from this many elements on stay outside the encoded model. */
 const EXTERNAL_SIZE = 1_024
@@ -118,21 +115,13 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
     lowering.emit(node, 'QuickGelu', { domain: MICROSOFT, attributes: { alpha: { float: 1 } } }),
 
   matmul: (node, lowering) => {
-    const { transposeA, transposeB, scale } = node.parameters
-    const blocks = blocksOf(node.inputs[1], lowering)
-    if (blocks) return lowerQuantisedProduct(node, blocks, lowering)
-    if (!transposeA && !transposeB && scale === 1) return lowering.emit(node, 'MatMul')
-    return lowering.emit(node, 'FusedMatMul', {
-      domain: MICROSOFT,
-      attributes: {
-        transA: transposeA ? 1 : 0,
-        transB: transposeB ? 1 : 0,
-        alpha: { float: scale },
-      },
-    })
+    const [a, b] = node.inputs
+    return lowerProduct({ node, left: lowering.value(a), right: b, ...node.parameters }, lowering)
   },
   softmax: (node, lowering) => lowering.emit(node, 'Softmax', { attributes: { axis: -1 } }),
   logSoftmax: (node, lowering) => lowering.emit(node, 'LogSoftmax', { attributes: { axis: -1 } }),
+  linearCrossEntropy: lowerCrossEntropy,
+  linearCrossEntropySlope: lowerCrossEntropySlope,
   rmsNorm: (node, lowering) => {
     const { epsilon } = node.parameters
     const inverse = `rmsNorm_${node.id}_inverse`
@@ -216,7 +205,9 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
 
   gather: (node, lowering) => {
     const blocks = blocksOf(node.inputs[0], lowering)
-    return blocks ? lowerQuantisedGather(node, blocks, lowering) : lowering.emit(node, 'Gather')
+    if (!blocks) return lowering.emit(node, 'Gather')
+    const ids = lowering.value(node.inputs[1])
+    return lowerQuantisedGather({ node, table: node.inputs[0], ids }, blocks, lowering)
   },
   gatherLast: (node, lowering) =>
     lowering.emit(node, 'GatherElements', { attributes: { axis: -1 } }),

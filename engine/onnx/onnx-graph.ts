@@ -50,6 +50,9 @@ export class OnnxGraph {
   readonly #inputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
   readonly #outputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
   readonly #external = new Map<string, Uint8Array>()
+  /** Values that nodes make: leaves cannot be outputs themselves. */
+  readonly #made = new Set<string>()
+  readonly #outputNames = new Set<string>()
   readonly #integers = new Map<string, string>()
   #root: string | undefined
 
@@ -58,9 +61,14 @@ export class OnnxGraph {
     return name
   }
 
-  addOutput(name: string, value: string, dtype: DType, shape: Shape): void {
-    this.#nodes.push({ opType: 'Identity', input: [value], output: [name], name })
-    this.#outputs.push(valueInfo(name, dtype, shape))
+  /** Makes a value an output and returns its name as one: its own, or `name` where it has to be copied. */
+  addOutput(name: string, value: string, dtype: DType, shape: Shape): string {
+    const own = this.#made.has(value) && !this.#outputNames.has(value)
+    const output = own ? value : name
+    if (!own) this.addNode('Identity', [value], [name])
+    this.#outputNames.add(output)
+    this.#outputs.push(valueInfo(output, dtype, shape))
+    return output
   }
 
   /** Values that stay outside the encoded model: handed over beside it without a copy, or mapped from their file. */
@@ -113,6 +121,7 @@ export class OnnxGraph {
     attributes: Attributes = {},
     domain = '',
   ): void {
+    for (const value of output) this.#made.add(value)
     this.#nodes.push({
       opType,
       domain,
@@ -139,7 +148,8 @@ export class OnnxGraph {
       ],
       graph: {
         name: 'program',
-        node: this.#nodes,
+        // ONNX Runtime computes operands that are listed last first.
+        node: this.#nodes.toReversed(),
         initializer: this.#initializers,
         input: this.#inputs,
         output: this.#outputs,

@@ -6,7 +6,7 @@ import type { Program } from '../program.ts'
 import { checkWeights, createSession, type Runtime } from '../session.ts'
 import type { Tensor } from '../tensor.ts'
 import { loadOnnxruntime } from './load-onnxruntime.ts'
-import { lowerToOnnx } from './lower-to-onnx.ts'
+import { type LoweredProgram, lowerToOnnx } from './lower-to-onnx.ts'
 import { onnxName } from './lowering.ts'
 import type { OnnxModel } from './onnx-graph.ts'
 
@@ -19,11 +19,11 @@ type Ort = typeof import('onnxruntime-node')
 export function createOnnxruntimeExecutor(options: ExecutorOptions = {}): Executor {
   return {
     name: 'onnxruntime',
-    compile: async (program, { weights = new Map() } = {}) => {
+    compile: async (program, { weights = new Map(), prepack = true } = {}) => {
       const ort = await loadOnnxruntime()
       const model = lowerToOnnx(program, checkWeights(program, weights))
-      const session = await load(ort, model, options)
-      return createSession(program, createRuntime(ort, session, program))
+      const session = await load(ort, model, { ...options, prepack: prepack || hasBlocks(program) })
+      return createSession(program, createRuntime(ort, session, model))
     },
   }
 }
@@ -31,7 +31,11 @@ export function createOnnxruntimeExecutor(options: ExecutorOptions = {}): Execut
 async function load(
   ort: Ort,
   { bytes, external, root }: OnnxModel,
-  { threads = availableParallelism(), spin = false }: ExecutorOptions,
+  {
+    threads = availableParallelism(),
+    spin = false,
+    prepack,
+  }: ExecutorOptions & { readonly prepack: boolean },
 ): Promise<InferenceSession> {
   try {
     return await ort.InferenceSession.create(bytes, {
@@ -39,7 +43,8 @@ async function load(
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
+      // The lowering writes fused operators itself, and the order in which it lists them decides about memory.
+      graphOptimizationLevel: 'disabled',
       // A planned block comes on top of what the first run has taken: two fifths of a training step's memory.
       enableMemPattern: false,
       logSeverityLevel: 3,
@@ -48,6 +53,7 @@ async function load(
           intra_op: { allow_spinning: spin ? '1' : '0' },
           // Moments of AdamW decay into denormals, which are many times slower.
           set_denormal_as_zero: '1',
+          ...(prepack ? {} : { disable_prepacking: '1' }),
           ...(root === undefined ? {} : { model_external_initializers_file_folder_path: root }),
         },
       },
@@ -61,7 +67,16 @@ async function load(
   }
 }
 
-function createRuntime(ort: Ort, session: InferenceSession, program: Program): Runtime<OrtTensor> {
+/** Products by weights in blocks are fast on packed blocks only. */
+function hasBlocks({ weights }: Program): boolean {
+  return [...weights.values()].some(({ parameters }) => parameters.format !== 'float32')
+}
+
+function createRuntime(
+  ort: Ort,
+  session: InferenceSession,
+  { outputs, updates }: LoweredProgram,
+): Runtime<OrtTensor> {
   const fetches = session.outputNames
   return {
     run: async (inputs, variables) => {
@@ -69,10 +84,7 @@ function createRuntime(ort: Ort, session: InferenceSession, program: Program): R
       for (const [name, value] of inputs) feeds[onnxName.input(name)] = value
       for (const [name, value] of variables) feeds[onnxName.variable(name)] = value
       const results = await session.run(feeds, fetches)
-      return {
-        outputs: pick(results, program.outputs, onnxName.output),
-        updates: pick(results, program.updates, onnxName.update),
-      }
+      return { outputs: pick(results, outputs), updates: pick(results, updates) }
     },
     fromTensor: ({ dtype, data, shape }) => new ort.Tensor(dtype, data, shape),
     toTensor,
@@ -83,15 +95,9 @@ function createRuntime(ort: Ort, session: InferenceSession, program: Program): R
 
 function pick(
   results: InferenceSession.OnnxValueMapType,
-  names: ReadonlyMap<string, unknown>,
-  onnx: (name: string) => string,
+  names: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, OrtTensor> {
-  const values = new Map<string, OrtTensor>()
-  for (const name of names.keys()) {
-    const value = results[onnx(name)]
-    if (value) values.set(name, value as OrtTensor)
-  }
-  return values
+  return new Map([...names].map(([name, onnx]) => [name, results[onnx] as OrtTensor]))
 }
 
 function toTensor({ type, data, dims }: OrtTensor): Tensor {

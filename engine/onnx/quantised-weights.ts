@@ -1,6 +1,7 @@
-import type { Node, NodeOf } from '../node.ts'
+import type { Node } from '../node.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
 import type { BlockFormat, Blocks, QuantisedTensor } from '../weights.ts'
+import type { Product } from './lower-product.ts'
 import type { Lowering } from './lowering.ts'
 
 const MICROSOFT = 'com.microsoft'
@@ -16,51 +17,57 @@ export function blocksOf(node: Node, lowering: Lowering): QuantisedTensor | unde
 
 /** x W or x W^T for W in blocks. */
 export function lowerQuantisedProduct(
-  node: NodeOf<'matmul'> & Node,
+  product: Product,
   weight: QuantisedTensor,
   lowering: Lowering,
 ): string {
-  const [x, w] = node.inputs
-  const { transposeA, transposeB, scale } = node.parameters
+  const { node, left, right, transposeA, transposeB, scale, suffix = '' } = product
   const along = transposeB ? 'alongRows' : 'alongColumns'
   const blocks = weight[along]
   if (blocks === undefined || transposeA) {
-    const { value, transposed } = floats(node, w, weight, lowering)
+    const { value, transposed } = floats(node, right, weight, lowering, suffix)
+    const transB = transposeB === transposed ? 0 : 1
     return lowering.emit(node, 'FusedMatMul', {
-      inputs: [lowering.value(x), value],
+      inputs: [left, value],
       domain: MICROSOFT,
-      attributes: {
-        transA: transposeA ? 1 : 0,
-        transB: transposeB === transposed ? 0 : 1,
-        alpha: { float: scale },
-      },
+      attributes: { transA: transposeA ? 1 : 0, transB, alpha: { float: scale } },
+      suffix,
     })
   }
   const [rows, columns] = weight.shape as [number, number]
   const [n, k] = transposeB ? [rows, columns] : [columns, rows]
   const { bits, blockSize } = weight.format
-  const product = lowering.emit(node, 'MatMulNBits', {
-    inputs: [lowering.value(x), ...packedBlocks(w, along, blocks, [n, k], weight.format, lowering)],
+  const unscaled = lowering.emit(node, 'MatMulNBits', {
+    inputs: [left, ...packedBlocks(right, along, blocks, [n, k], weight.format, lowering)],
     domain: MICROSOFT,
     attributes: { K: k, N: n, bits, block_size: blockSize, accuracy_level: INT8_ACCURACY },
-    ...(scale === 1 ? {} : { suffix: '_unscaled' }),
+    suffix: scale === 1 ? suffix : `${suffix}_unscaled`,
   })
-  if (scale === 1) return product
-  const factor = lowering.graph.addInitializer(`scale_${node.id}`, Float32Array.of(scale), [])
-  return lowering.emit(node, 'Mul', { inputs: [product, factor] })
+  if (scale === 1) return unscaled
+  const factor = lowering.graph.addInitializer(
+    `scale_${node.id}${suffix}`,
+    Float32Array.of(scale),
+    [],
+  )
+  return lowering.emit(node, 'Mul', { inputs: [unscaled, factor], suffix })
 }
 
 /** Rows of a weight in blocks, as floats. */
 export function lowerQuantisedGather(
-  node: NodeOf<'gather'> & Node,
+  gather: {
+    readonly node: Node
+    readonly table: Node
+    readonly ids: string
+    readonly suffix?: string
+  },
   weight: QuantisedTensor,
   lowering: Lowering,
 ): string {
-  const [w, ids] = node.inputs
+  const { node, table: w, ids, suffix = '' } = gather
   const [rows, columns] = weight.shape as [number, number]
   const { bits, blockSize } = weight.format
   if (weight.alongRows === undefined)
-    return lowering.emit(node, 'Gather', { inputs: [lowering.value(w), lowering.value(ids)] })
+    return lowering.emit(node, 'Gather', { inputs: [lowering.value(w), ids], suffix })
   const bytes = (columns * bits) / 8
   const values = lowering.shared(`${nameOf(w)}:rows`, () =>
     lowering.graph.addExternal(`${nameOf(w)}:rows`, 'uint8', weight.alongRows!.values, [
@@ -71,11 +78,12 @@ export function lowerQuantisedGather(
   return lowering.emit(node, 'GatherBlockQuantized', {
     inputs: [
       values,
-      lowering.value(ids),
+      ids,
       scalesOf(w, 'alongRows', weight.alongRows, [rows, columns / blockSize], lowering),
     ],
     domain: MICROSOFT,
     attributes: { gather_axis: 0, quantize_axis: 1, block_size: blockSize, bits },
+    suffix,
   })
 }
 
@@ -96,6 +104,7 @@ function floats(
   w: Node,
   weight: QuantisedTensor,
   lowering: Lowering,
+  suffix = '',
 ): { readonly value: string; readonly transposed: boolean } {
   const transposed = weight.alongRows === undefined
   const along = transposed ? 'alongColumns' : 'alongRows'
@@ -116,7 +125,7 @@ function floats(
   const value = lowering.emit(reader, 'DequantizeLinear', {
     inputs: [values, scalesOf(w, along, blocks, grid, lowering), zeroPoints],
     attributes: { axis: 1, block_size: blockSize },
-    suffix: '_floats',
+    suffix: `${suffix}_floats`,
   })
   return { value, transposed }
 }

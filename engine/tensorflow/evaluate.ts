@@ -74,6 +74,15 @@ export const evaluations: OperatorTable<[Evaluation], TfTensor> = {
   },
   softmax: unary((tf, x) => tf.softmax(x)),
   logSoftmax: unary((tf, x) => tf.logSoftmax(x)),
+  linearCrossEntropy: ({ inputs: [x, w, targets] }, { tf, value }) => {
+    const logits = tf.logSoftmax(tf.matMul(value(x), value(w), false, true))
+    const chosen = tf.oneHot(value(targets) as tensorflow.Tensor1D, w.shape[0]!)
+    return tf.neg(tf.sum(tf.mul(logits, chosen), -1))
+  },
+  linearCrossEntropySlope: ({ inputs: [x, w, targets] }, { tf, value }) => {
+    const probabilities = tf.softmax(tf.matMul(value(x), value(w), false, true))
+    return tf.sub(tf.matMul(probabilities, value(w)), tf.gather(value(w), value(targets)))
+  },
   rmsNorm: ({ inputs: [x, w], parameters: { epsilon } }, { tf, value }) =>
     tf.mul(tf.mul(value(x), inverseRms(tf, value(x), epsilon)), value(w)),
   inverseRms: ({ inputs: [x], parameters: { epsilon } }, { tf, value }) =>

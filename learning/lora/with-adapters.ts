@@ -1,4 +1,4 @@
-import { add, concat, constant, matmul, multiply, type Node, scalar, variable } from '#engine'
+import { add, concat, constant, matmul, multiply, type Node, variable } from '#engine'
 import type { CausalModel, Linear, ParameterScope } from '#learning/models'
 import { type LoraSpec, loraA, loraB, targetsOf } from './adapter.ts'
 
@@ -45,8 +45,8 @@ export function withAdapters(
     if (stacked === undefined) return own
     const a = stacked.map(({ name, spec }) => leafOf(name, loraA(module), [spec.rank, inputSize]))
     const b = stacked.map(({ name, spec }) => leafOf(name, loraB(module), [outputSize, spec.rank]))
-    const low = multiply(matmul(x, join(a, 0), { transposeB: true }), scales(stacked))
-    const adapted = matmul(low, join(b, 1), { transposeB: true })
+    const low = matmul(x, join(a, 0), { transposeB: true })
+    const adapted = expandRank(low, join(b, 1), stacked)
     return own === undefined ? adapted : add(own, adapted)
   }
   return { parameter: base.parameter, linear }
@@ -76,10 +76,13 @@ function join(nodes: readonly Node[], axis: number): Node {
   return nodes.length === 1 ? nodes[0]! : concat(nodes, axis)
 }
 
-/** alpha / rank for each column of the joint rank, [R] or []. */
-function scales(stacked: readonly AdapterLayer[]): Node {
-  const each = stacked.map(({ spec }) => spec.alpha / spec.rank)
-  if (each.every((scale) => scale === each[0])) return scalar(each[0]!)
-  const columns = stacked.flatMap(({ spec }, i) => new Array<number>(spec.rank).fill(each[i]!))
-  return constant(Float32Array.from(columns), [columns.length])
+/** low B^T by alpha / rank: low [N, R] -> [N, output]. Adapters of different scales have theirs on their own columns. */
+function expandRank(low: Node, b: Node, stacked: readonly AdapterLayer[]): Node {
+  const scales = stacked.map(({ spec }) => spec.alpha / spec.rank)
+  const [scale] = scales
+  if (scales.every((each) => each === scale))
+    return matmul(low, b, { transposeB: true, scale: scale! })
+  const columns = stacked.flatMap(({ spec }, i) => new Array<number>(spec.rank).fill(scales[i]!))
+  const scaled = multiply(low, constant(Float32Array.from(columns), [columns.length]))
+  return matmul(scaled, b, { transposeB: true })
 }

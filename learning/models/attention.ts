@@ -41,14 +41,9 @@ export function attend(
   const groups = keys.shape[1]!
   const rows = (headCount / groups) * length
   const factor = softcap === undefined ? scale : scale / softcap
-  const grouped = reshape(factor === 1 ? queries : multiply(queries, scalar(factor)), [
-    batch,
-    groups,
-    rows,
-    headSize,
-  ])
+  const grouped = reshape(queries, [batch, groups, rows, headSize])
   const scoresOver = (columns: Node, hidden: Node): Node => {
-    const products = matmul(grouped, columns, { transposeB: true })
+    const products = matmul(grouped, columns, { transposeB: true, scale: factor })
     const scores = softcap === undefined ? products : multiply(tanh(products), scalar(softcap))
     return add(reshape(scores, [batch, headCount, length, columns.shape[2]!]), hidden)
   }

@@ -20,7 +20,7 @@ import {
   runWith,
   writeKnown,
 } from './batch-inputs.ts'
-import { rowCrossEntropy, sumBySlot } from './losses.ts'
+import { denseCrossEntropy, rowCrossEntropy, sumBySlot } from './losses.ts'
 import { type Trainee, traineeScope } from './trainee.ts'
 
 export interface ForwardPassInit {
@@ -55,7 +55,8 @@ export class ForwardPass {
     const inputs = batchInputs(shape)
     const { scope } = traineeScope(trainee)
     const logits = rowLogits(trainee.model, inputs, scope)
-    const nll = multiply(rowCrossEntropy(logits, inputs.targets), inputs.rowWeight)
+    const nats = (teacher ? denseCrossEntropy : rowCrossEntropy)(logits, inputs.targets)
+    const nll = multiply(nats, inputs.rowWeight)
     const outputs: Record<string, Node> = {
       exampleNats: sumBySlot(nll, inputs.rowExample, shape.examples),
     }
@@ -66,7 +67,8 @@ export class ForwardPass {
       outputs.topProbabilities = reshape(gatherLast(probabilities, topTokens), topTokens.shape)
     }
     const program = createProgram({ outputs })
-    return new ForwardPass(await executor.compile(program, { weights: trainee.weights }), shape)
+    const session = await executor.compile(program, { weights: trainee.weights, prepack: false })
+    return new ForwardPass(session, shape)
   }
 
   async run(batch: PackedBatch): Promise<ForwardResult> {

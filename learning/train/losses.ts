@@ -5,6 +5,7 @@ import {
   gatherLast,
   input,
   less,
+  linearCrossEntropy,
   log,
   logSoftmax,
   maximum,
@@ -22,8 +23,22 @@ import {
 
 const SMALLEST = 1e-9
 
-/** Negative log-likelihood, in nats, of `targets [M]` under `logits [M, V]`: [M]. */
+/**
+ * Negative log-likelihood, in nats, of `targets [M]` under `logits [M, V]`: [M]. Where the logits are a product by a
+ * frozen head, and nobody else reads them, they are never held as a whole.
+ */
 export function rowCrossEntropy(logits: Node, targets: Node): Node {
+  if (logits.operator === 'matmul') {
+    const [states, head] = logits.inputs
+    const { transposeA, transposeB, scale } = logits.parameters
+    if (head.operator === 'weight' && transposeB && !transposeA && scale === 1)
+      return linearCrossEntropy(states, head, targets)
+  }
+  return denseCrossEntropy(logits, targets)
+}
+
+/** The same from logits that are held anyway. */
+export function denseCrossEntropy(logits: Node, targets: Node): Node {
   const rows = logits.shape[0]!
   return negate(reshape(gatherLast(logSoftmax(logits), reshape(targets, [rows, 1])), [rows]))
 }

@@ -5,6 +5,7 @@ import {
   type Executor,
   gradients,
   input,
+  mergeProducts,
   multiply,
   type Node,
   type Session,
@@ -26,6 +27,7 @@ import {
   writeKnown,
 } from './batch-inputs.ts'
 import {
+  denseCrossEntropy,
   projectedKl,
   rowCrossEntropy,
   type TeacherInputs,
@@ -101,7 +103,7 @@ export class TrainStep {
     const inputs = batchInputs(shape)
     const { scope, trained } = traineeScope(trainee)
     const logits = rowLogits(trainee.model, inputs, scope)
-    const nll = rowCrossEntropy(logits, inputs.targets)
+    const nll = (teacher ? denseCrossEntropy : rowCrossEntropy)(logits, inputs.targets)
     const crossEntropy = weightedMean(nll, inputs.rowWeight)
     const outputs: Record<string, Node> = { crossEntropy }
     let loss = crossEntropy
@@ -112,18 +114,16 @@ export class TrainStep {
       outputs.distillation = taught.loss
       outputs.gateOpen = taught.gateOpen
     }
-    outputs.loss = loss
-
+    const merged = mergeProducts({ ...outputs, loss })
     const parameters = [...trained.values()]
-    const { updates, state, norm } = adamW(parameters, gradients(loss, parameters), {
+    const { updates, state, norm } = adamW(parameters, gradients(merged.loss, parameters), {
       learningRate: input('learningRate', []),
       beta2: 0.99,
       weightDecay: init.weightDecay ?? 0,
       clipNorm: init.maxGradientNorm ?? 1,
     })
-    outputs.gradientNorm = norm
-    const program = createProgram({ outputs, updates })
-    const session = await executor.compile(program, { weights: trainee.weights })
+    const program = createProgram({ outputs: { ...merged, gradientNorm: norm }, updates })
+    const session = await executor.compile(program, { weights: trainee.weights, prepack: false })
     const step = new TrainStep(session, shape, [...trained.keys()], state)
     await step.resetOptimiser()
     return step

@@ -82,12 +82,12 @@ const matmulCases: readonly OperatorCase[] = [
         operator: 'matmul' as const,
         title: `matmul [${shapes[0]}] [${shapes[1]}] ${transposeA} ${transposeB}`,
         shapes,
-        build: (x: Node, y: Node) => engine.matmul(x, y, { transposeA, transposeB }),
+        build: (x: Node, y: Node) => engine.matmul(x, y, { transposeA, transposeB, scale: 0.5 }),
         // Its gradient does not undo broadcasting, so the twin broadcasts first.
         twin: (tf: Tf, x: TfTensor, y: TfTensor) => {
           const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2)) ?? []
           const spread = (z: TfTensor) => tf.mul(z, tf.ones([...batch, ...z.shape.slice(-2)]))
-          return tf.matMul(spread(x), spread(y), transposeA, transposeB)
+          return tf.mul(tf.matMul(spread(x), spread(y), transposeA, transposeB), 0.5)
         },
       }
     }),
@@ -191,6 +191,29 @@ export const operatorCases: readonly OperatorCase[] = [
   ...matmulCases,
   one('softmax', engine.softmax, (tf, x) => tf.softmax(x)),
   one('logSoftmax', engine.logSoftmax, (tf, x) => tf.logSoftmax(x)),
+  {
+    operator: 'linearCrossEntropy',
+    title: 'linearCrossEntropy',
+    shapes: [
+      [3, 4],
+      [5, 4],
+    ],
+    build: (x, w) => engine.linearCrossEntropy(x, w, ids([4, 0, 2], [3])),
+    twin: (tf, x, w) => {
+      const logs = tf.logSoftmax(tf.matMul(x, w, false, true))
+      return tf.neg(tf.sum(tf.mul(logs, tf.oneHot(tf.tensor1d([4, 0, 2], 'int32'), 5)), -1))
+    },
+  },
+  {
+    operator: 'linearCrossEntropySlope',
+    title: 'linearCrossEntropySlope',
+    shapes: [
+      [3, 4],
+      [5, 4],
+    ],
+    build: (x, w) => engine.linearCrossEntropySlope(x, w, ids([4, 0, 2], [3])),
+    forwardOnly: true,
+  },
   {
     operator: 'rmsNorm',
     title: 'rmsNorm',
