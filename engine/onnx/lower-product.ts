@@ -1,19 +1,6 @@
-import type { Node } from '../node.ts'
 import type { Lowering } from './lowering.ts'
+import type { Product } from './product.ts'
 import { blocksOf, lowerQuantisedProduct } from './quantised-weights.ts'
-
-/** A matrix product to be written for `node`. */
-export interface Product {
-  readonly node: Node
-  /** The value of the left operand. */
-  readonly left: string
-  readonly right: Node
-  readonly transposeA: boolean
-  readonly transposeB: boolean
-  readonly scale: number
-  /** Keeps several products of one node apart. */
-  readonly suffix?: string
-}
 
 /** Adds a product and returns the name of its value. */
 export function lowerProduct(product: Product, lowering: Lowering): string {

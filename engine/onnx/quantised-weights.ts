@@ -1,8 +1,8 @@
 import type { Node } from '../node.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
 import type { BlockFormat, Blocks, QuantisedTensor } from '../weights.ts'
-import type { Product } from './lower-product.ts'
 import type { Lowering } from './lowering.ts'
+import type { Product } from './product.ts'
 
 const MICROSOFT = 'com.microsoft'
 
