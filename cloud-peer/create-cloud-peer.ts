@@ -12,7 +12,7 @@ import {
   startAll,
   systemClock,
 } from '#base'
-import { controlSocketPath, createApiServer, type PeerEvent } from '#protocols/api'
+import { controlSocketPath, createApiServer, engineAlert, type PeerEvent } from '#protocols/api'
 import { loadIdentity, MeshNode } from '#protocols/mesh'
 import { BlobExchange } from '#protocols/transfer'
 import { createHandlers } from './api/handlers.ts'
@@ -95,6 +95,9 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
     isOnline: (peerId) => board.isOnline(peerId),
   })
   const alerts = new Alerts(events, clock)
+  logger.info({ ...tuner.engine }, `learning runs on ${tuner.engine.provider}`)
+  const alert = engineAlert(tuner.engine)
+  if (alert) alerts.raise(alert)
   const narrator = new Narrator({ store, events, view, alerts, clock, logger })
 
   const vault = new UpdateVault({ store, keys, clock }, config.rounds)
@@ -136,9 +139,10 @@ export async function createCloudPeer(init: CloudPeerInit): Promise<CloudPeer> {
   const reactions = new Reactions({ store, runner, wire, intake, keys, board, narrator, logger })
 
   const models = modelInfos(tuner, config)
+  const { engine } = tuner
   const status = () =>
     readStatus(
-      { store, mesh, models, board, view, alerts, events, loop },
+      { store, mesh, engine, models, board, view, alerts, events, loop },
       { name: config.name, startedAt, ready: peer.ready },
     )
   const scoring = new Scoring({ store, tuner, jobs, narrator, events })

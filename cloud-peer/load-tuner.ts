@@ -8,7 +8,6 @@ export function loadTuner({ models, tuning, engine }: CloudConfig): Promise<Tune
     llm: models.llm,
     dpm: models.dpm,
     settings: tuning,
-    executor: engine.executor,
-    ...(engine.threads === undefined ? {} : { threads: engine.threads }),
+    engine,
   })
 }

@@ -1,3 +1,4 @@
+import type { EngineInfo } from '#engine'
 import type { AdapterWeights, AggregationStrategy } from '#learning/aggregate'
 import type { Example } from '#learning/data'
 import type { ModelDescription, OnProgress, Scores } from '#learning/tuning'
@@ -32,6 +33,8 @@ export interface Tuned {
 export interface Tuner {
   /** SHA-256 of the proxy model's base: what rounds and updates refer to. */
   readonly dpmDigest: string
+  /** What it runs on. */
+  readonly engine: EngineInfo
   describe(): { readonly llm: Described; readonly dpm: Described }
   aggregate(init: {
     readonly shared: AdapterWeights | undefined

@@ -21,6 +21,8 @@ export const daemonConfigSchema = z.object({
   engine: z
     .object({
       executor: z.enum(['onnxruntime', 'tensorflow']).default('onnxruntime'),
+      /** Of ONNX Runtime; `auto` is the best that works. */
+      provider: z.enum(['cpu', 'cuda', 'webgpu', 'coreml', 'dml', 'auto']).default('cpu'),
       threads: z.number().int().min(1).optional(),
     })
     .prefault({}),

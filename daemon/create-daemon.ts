@@ -12,7 +12,13 @@ import {
   systemClock,
 } from '#base'
 import { HostedDeviceTuner } from '#learning/worker'
-import { controlSocketPath, createApiServer, type Health, type PeerEvent } from '#protocols/api'
+import {
+  controlSocketPath,
+  createApiServer,
+  engineAlert,
+  type Health,
+  type PeerEvent,
+} from '#protocols/api'
 import { loadIdentity } from '#protocols/mesh'
 import type { DaemonConfig } from './config.ts'
 import { deviceHandlers } from './handlers.ts'
@@ -57,6 +63,9 @@ export function createDaemon(config: DaemonConfig, components: DaemonComponents 
     const jobs = new JobQueue()
     const live = new Live(events, clock)
     const loop = new LoopMonitor()
+    logger.info({ ...tuner.engine }, `learning runs on ${tuner.engine.provider}`)
+    const alert = engineAlert(tuner.engine)
+    if (alert) live.raise(alert)
     const learner = new Learner({ store, tuner, jobs }, { seed: config.seed })
     const observed = { events, live, board: () => board }
     const observer = observeRounds(observed)
@@ -136,14 +145,8 @@ export function createDaemon(config: DaemonConfig, components: DaemonComponents 
   }
 }
 
-async function loadTuner({ models, engine, tuning }: DaemonConfig): Promise<Tuner> {
-  const { executor, threads } = engine
-  return HostedDeviceTuner.create({
-    ...models,
-    executor,
-    settings: tuning,
-    ...(threads === undefined ? {} : { threads }),
-  })
+function loadTuner({ models, engine, tuning }: DaemonConfig): Promise<Tuner> {
+  return HostedDeviceTuner.create({ ...models, engine, settings: tuning })
 }
 
 async function sweep(store: DeviceStore, logger: Logger): Promise<void> {

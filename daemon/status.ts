@@ -52,6 +52,7 @@ export class StatusBoard {
       startedAt,
       addresses: session.mesh?.addresses() ?? [],
       sequence: events.since(0).at(-1)?.sequence ?? 0,
+      engine: this.#components.tuner.engine,
       models: this.#models(),
       peers: this.peers(),
       round: rounds[0] ?? null,

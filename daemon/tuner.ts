@@ -1,3 +1,4 @@
+import type { EngineInfo } from '#engine'
 import type { Example } from '#learning/data'
 import type {
   AdapterWeights,
@@ -38,6 +39,8 @@ export interface TuneResult {
 export interface Tuner {
   /** SHA-256 of the proxy model's base: what rounds and updates refer to. */
   readonly dpmDigest: string
+  /** What it runs on. */
+  readonly engine: EngineInfo
   describe(): { readonly slm: Described; readonly dpm: Described }
   /** One round: DST, then SAML. */
   tune(

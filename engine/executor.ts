@@ -4,9 +4,15 @@ import type { WeightValue } from './weights.ts'
 
 export type ExecutorName = 'onnxruntime' | 'tensorflow'
 
+/** ONNX Runtime's execution providers that can be asked for, best first; the CPU is always there and the one that is tested. */
+export const PROVIDERS = ['cuda', 'coreml', 'dml', 'webgpu', 'cpu'] as const
+export type ProviderName = (typeof PROVIDERS)[number]
+
 export interface ExecutorOptions {
+  /** What ONNX Runtime computes on; `cpu` unless told. What a provider cannot do is done on the CPU. */
+  readonly provider?: ProviderName
   /** Threads of one run; all cores unless told. The TensorFlow executor takes what its backend has. */
-  readonly threads?: number
+  readonly threads?: number | undefined
   /** Lets idle threads spin instead of sleeping: faster alone on a machine, wasteful beside other processes. */
   readonly spin?: boolean
 }

@@ -6,11 +6,13 @@ export type {
   Executor,
   ExecutorName,
   ExecutorOptions,
+  ProviderName,
   Session,
 } from './executor.ts'
 export { gradients } from './gradients.ts'
 export { mergeProducts } from './merge-products.ts'
 export type { Node, NodeOf, Operator } from './node.ts'
+export { type EngineInfo, type OpenExecutorInit, openExecutor } from './open-executor.ts'
 export {
   type AdamWOptions,
   adamW,

@@ -31,6 +31,7 @@ function headline(status: Status, now: number): string {
       `${status.name} · ${status.role} · ${ready} · up ${uptime} · cotune ${status.version}`,
       `${run} · proxy model version ${status.dpmVersion} · ${formatBytes(status.bytesUp)} sent, ${formatBytes(status.bytesDown)} received`,
       `peer ${status.peerId}`,
+      `learning runs on ${status.engine.provider} (${status.engine.executor}); worst delay of the last minute ${status.loopDelayMs} ms`,
       ...where,
     ].join('\n'),
     '\n',

@@ -1,4 +1,5 @@
 import { type EventLog, type LoopMonitor, packageVersion } from '#base'
+import type { EngineInfo } from '#engine'
 import type { Alert, Health, ModelInfo, PeerEvent, Status } from '#protocols/api'
 import type { MeshNode } from '#protocols/mesh'
 import type { Alerts } from '../status/alerts.ts'
@@ -9,6 +10,7 @@ import type { CloudStore } from '../store/cloud-store.ts'
 export interface StatusComponents {
   readonly store: CloudStore
   readonly mesh: Pick<MeshNode, 'peerId' | 'addresses' | 'traffic'>
+  readonly engine: EngineInfo
   readonly models: readonly ModelInfo[]
   readonly board: PeerBoard
   readonly view: RoundView
@@ -25,7 +27,7 @@ export interface StatusInit {
 
 /** All there is to see of a cloud peer, at one moment. */
 export function readStatus(components: StatusComponents, init: StatusInit): Status {
-  const { store, mesh, models, board, view, alerts, events, loop } = components
+  const { store, mesh, engine, models, board, view, alerts, events, loop } = components
   const traffic = mesh.traffic()
   return {
     schema: 'cotune.status/1',
@@ -37,6 +39,7 @@ export function readStatus(components: StatusComponents, init: StatusInit): Stat
     startedAt: init.startedAt,
     addresses: init.ready ? mesh.addresses() : [],
     sequence: events.since(0).at(-1)?.sequence ?? 0,
+    engine,
     models,
     peers: board.all(),
     round: view.current(),

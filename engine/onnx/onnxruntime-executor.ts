@@ -34,13 +34,14 @@ async function load(
   {
     threads = availableParallelism(),
     spin = false,
+    provider = 'cpu',
     prepack,
   }: ExecutorOptions & { readonly prepack: boolean },
 ): Promise<InferenceSession> {
   try {
     return await ort.InferenceSession.create(bytes, {
       externalData: [...external].map(([path, data]) => ({ path, data })),
-      executionProviders: ['cpu'],
+      executionProviders: [provider],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       // The lowering writes fused operators itself, and the order in which it lists them decides about memory.

@@ -1,5 +1,5 @@
 import { createRandom } from '#base'
-import { createExecutor, type Executor, type ExecutorName } from '#engine'
+import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } from '#engine'
 import { type AggregationStrategy, applyDelta, createAggregator } from '#learning/aggregate'
 import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
@@ -25,8 +25,8 @@ export interface CloudTunerInit {
   readonly llm: string
   readonly dpm: string
   readonly settings?: unknown
-  readonly executor?: ExecutorName
-  readonly threads?: number
+  /** What it runs on. */
+  readonly engine?: OpenExecutorInit
 }
 
 interface Tuned {
@@ -52,6 +52,7 @@ const OWN = 'own'
 /** The learning of the cloud peer: aggregation of what the devices sent, then mutual learning of large model and proxy. */
 export class CloudTuner {
   readonly settings: TuningSettings
+  readonly engine: EngineInfo
   readonly #llm: TunedModel
   readonly #dpm: TunedModel
   readonly #executor: Executor
@@ -62,24 +63,23 @@ export class CloudTuner {
     llm: TunedModel,
     dpm: TunedModel,
     settings: TuningSettings,
-    executor: Executor,
+    { executor, info }: Awaited<ReturnType<typeof openExecutor>>,
   ) {
     this.#llm = llm
     this.#dpm = dpm
     this.settings = settings
+    this.engine = info
     this.#executor = executor
     this.#spec = everyLinear(dpm, settings)
     this.#llmSpec = everyLinear(llm, settings)
   }
 
-  /** @throws CotuneError of loading a checkpoint, TUNING_SETTINGS_INVALID */
+  /** @throws CotuneError of loading a checkpoint; TUNING_SETTINGS_INVALID, ENGINE_PROVIDER_MISSING, ENGINE_TENSORFLOW_MISSING */
   static async create(init: CloudTunerInit): Promise<CloudTuner> {
     const settings = tuningSettings(init.settings)
     const llm = await loadTunedModel('llm', init.llm)
     const dpm = await loadTunedModel('dpm', init.dpm)
-    const threads = init.threads === undefined ? {} : { threads: init.threads }
-    const executor = createExecutor(init.executor ?? 'onnxruntime', threads)
-    return new CloudTuner(llm, dpm, settings, executor)
+    return new CloudTuner(llm, dpm, settings, await openExecutor(init.engine ?? {}))
   }
 
   get dpmDigest(): string {

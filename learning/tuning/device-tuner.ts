@@ -1,4 +1,4 @@
-import { createExecutor, type Executor, type ExecutorName } from '#engine'
+import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } from '#engine'
 import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
 import { adapterDelta } from './adapter-delta.ts'
@@ -31,8 +31,8 @@ export interface DeviceTunerInit {
   readonly slm: string
   readonly dpm: string
   readonly settings?: unknown
-  readonly executor?: ExecutorName
-  readonly threads?: number
+  /** What it runs on. */
+  readonly engine?: OpenExecutorInit
 }
 
 export interface TuneInit {
@@ -63,6 +63,7 @@ const DOMAIN = 'domain'
 /** The learning of one device: domain-specific tuning, then mutual learning of proxy and small model. */
 export class DeviceTuner {
   readonly settings: TuningSettings
+  readonly engine: EngineInfo
   readonly #slm: SmallModel
   readonly #dpm: TunedModel
   readonly #executor: Executor
@@ -72,27 +73,22 @@ export class DeviceTuner {
     slm: TunedModel,
     dpm: TunedModel,
     settings: TuningSettings,
-    executor: Executor,
+    { executor, info }: Awaited<ReturnType<typeof openExecutor>>,
   ) {
     this.#slm = new SmallModel(slm, settings)
     this.#dpm = dpm
     this.settings = settings
+    this.engine = info
     this.#executor = executor
     this.#spec = everyLinear(dpm, settings)
   }
 
-  /** @throws CotuneError of loading a checkpoint; TUNING_SETTINGS_INVALID */
+  /** @throws CotuneError of loading a checkpoint; TUNING_SETTINGS_INVALID, ENGINE_PROVIDER_MISSING, ENGINE_TENSORFLOW_MISSING */
   static async create(init: DeviceTunerInit): Promise<DeviceTuner> {
     const settings = tuningSettings(init.settings)
     const slm = await loadTunedModel('slm', init.slm)
     const dpm = await loadTunedModel('dpm', init.dpm)
-    const options = init.threads === undefined ? {} : { threads: init.threads }
-    return new DeviceTuner(
-      slm,
-      dpm,
-      settings,
-      createExecutor(init.executor ?? 'onnxruntime', options),
-    )
+    return new DeviceTuner(slm, dpm, settings, await openExecutor(init.engine ?? {}))
   }
 
   get dpmDigest(): string {

@@ -25,7 +25,7 @@ loaded.catch(() => undefined)
 const methods = {
   open: async () => {
     const tuner = await loaded
-    return { dpmDigest: tuner.dpmDigest, models: tuner.describe() }
+    return { dpmDigest: tuner.dpmDigest, models: tuner.describe(), engine: tuner.engine }
   },
   aggregate: async (input: AggregateInput, { source }: WorkerContext) => {
     const tuner = await loaded

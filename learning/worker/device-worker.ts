@@ -19,7 +19,7 @@ loaded.catch(() => undefined)
 const methods = {
   open: async () => {
     const tuner = await loaded
-    return { dpmDigest: tuner.dpmDigest, models: tuner.describe() }
+    return { dpmDigest: tuner.dpmDigest, models: tuner.describe(), engine: tuner.engine }
   },
   tune: async (input: Unheard<TuneInit>, { emit: onProgress, signal }: WorkerContext) => {
     const result = await (await loaded).tune({ ...input, onProgress, signal })

@@ -1,4 +1,5 @@
 import { WorkerHost, workerEntry } from '#base'
+import type { EngineInfo } from '#engine'
 import type { DeviceTuner, DeviceTunerInit } from '#learning/tuning'
 import type { DeviceMethods } from './device-worker.ts'
 import { RESOURCE_LIMITS } from './worker-settings.ts'
@@ -36,6 +37,10 @@ export class HostedDeviceTuner implements Omit<DeviceTuner, 'settings'> {
 
   get dpmDigest(): string {
     return this.#opened.dpmDigest
+  }
+
+  get engine(): EngineInfo {
+    return this.#opened.engine
   }
 
   describe(): Opened['models'] {

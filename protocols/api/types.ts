@@ -1,3 +1,5 @@
+import type { EngineInfo } from '#engine'
+
 /**
  * The local API of a daemon and of a cloud peer: what every screen and command reads. HTTP on a unix socket
  * (`<home>/control.sock`, 0660), JSON bodies; errors are `{ error: { code, message, hint } }` with the HTTP status of their kind.
@@ -125,6 +127,8 @@ export interface Status {
   readonly addresses: readonly string[]
   /** The sequence number of the last event this snapshot contains. */
   readonly sequence: number
+  /** What learning runs on, and what was tried before. */
+  readonly engine: EngineInfo
   readonly models: readonly ModelInfo[]
   readonly peers: readonly PeerInfo[]
   readonly round: RoundInfo | null

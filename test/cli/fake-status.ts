@@ -32,6 +32,11 @@ export function fakeStatus(changes: Partial<Status> = {}): Status {
     bytesUp: 0,
     bytesDown: 0,
     loopDelayMs: 0,
+    engine: {
+      executor: 'onnxruntime',
+      provider: 'cpu',
+      probes: [{ name: 'cpu', works: true, reason: '' }],
+    },
     ready: true,
     ...changes,
   }

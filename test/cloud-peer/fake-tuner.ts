@@ -33,6 +33,7 @@ export type Hook = (phase: 'aggregate' | 'tune', strategy?: AggregationStrategy)
 /** Does with numbers what the real one does with models: the same inputs give the same outputs. */
 export class FakeTuner implements Tuner {
   readonly dpmDigest = 'd0'.repeat(32)
+  readonly engine = { executor: 'onnxruntime', provider: 'cpu', probes: [] } as const
   readonly seeds: string[] = []
   readonly #hook: Hook
 

@@ -21,6 +21,7 @@ function level(weights: AdapterWeights | undefined): number {
 /** Learns by adding; counts what it was asked. Scores fall when the shared adapter is negative. */
 export class FakeTuner implements Tuner {
   readonly dpmDigest = BASE_DIGEST
+  readonly engine = { executor: 'onnxruntime', provider: 'cpu', probes: [] } as const
   readonly calls: string[] = []
   /** Set to hold a job until it is aborted. */
   hang = false

@@ -170,6 +170,7 @@ export const DEMO_STATUS: Status = {
   bytesUp: 1_314_612,
   bytesDown: 1_482_372,
   loopDelayMs: 4.2,
+  engine: { executor: 'onnxruntime', provider: 'cpu', probes: [] },
   ready: true,
 }
 

@@ -21,8 +21,8 @@ beforeAll(async () => {
     await saveToy(parent, 'llm'),
   ]
   const settings = { ...TOY_SETTINGS, cloudEpochs: 2 }
-  tuner = await CloudTuner.create({ llm, dpm, settings, threads: 1 })
-  const device = await DeviceTuner.create({ slm, dpm, settings, threads: 1 })
+  tuner = await CloudTuner.create({ llm, dpm, settings, engine: { threads: 1 } })
+  const device = await DeviceTuner.create({ slm, dpm, settings, engine: { threads: 1 } })
   expect(tuner.dpmDigest).toBe(device.dpmDigest)
   delta = (await device.tune({ ...ROUND, rounds: 1 })).delta
 })

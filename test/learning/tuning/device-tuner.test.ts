@@ -36,7 +36,12 @@ beforeAll(async () => {
 })
 
 const createTuner = (settings: object = {}) =>
-  DeviceTuner.create({ slm, dpm, settings: { ...TOY_SETTINGS, ...settings }, threads: 1 })
+  DeviceTuner.create({
+    slm,
+    dpm,
+    settings: { ...TOY_SETTINGS, ...settings },
+    engine: { threads: 1 },
+  })
 
 const digestOf = (folder: string) =>
   sha256Hex(
@@ -47,7 +52,12 @@ const digestOf = (folder: string) =>
 
 /** p^t + delta, with p^0 for want of another: a cloud peer's mean over one device. */
 async function publish(delta: AdapterWeights): Promise<AdapterWeights> {
-  const cloud = await CloudTuner.create({ llm: dpm, dpm, settings: TOY_SETTINGS, threads: 1 })
+  const cloud = await CloudTuner.create({
+    llm: dpm,
+    dpm,
+    settings: TOY_SETTINGS,
+    engine: { threads: 1 },
+  })
   async function* updates() {
     yield { delta, weight: 1 }
   }

@@ -41,7 +41,7 @@ it(
       topK: 16,
       dpmLearningRate: 1e-5,
     }
-    const tuner = await DeviceTuner.create({ slm, dpm, settings, threads: 1 })
+    const tuner = await DeviceTuner.create({ slm, dpm, settings, engine: { threads: 1 } })
     const heldOut = opinions('held out', 64, 0.6)
     const natsPerByte = async (state: DeviceState) =>
       Math.log((await tuner.evaluate({ model: 'slm', state, examples: heldOut })).perplexityPerByte)
@@ -76,7 +76,7 @@ it(
       gate: 'both',
     }
     const ignorant = await saveToy(parent, 'llm')
-    const tuner = await DeviceTuner.create({ slm, dpm: ignorant, settings, threads: 1 })
+    const tuner = await DeviceTuner.create({ slm, dpm: ignorant, settings, engine: { threads: 1 } })
     const { metrics } = await tuner.tune({
       examples: opinions('few', 16, 0.6),
       round: 1,

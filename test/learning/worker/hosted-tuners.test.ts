@@ -14,7 +14,7 @@ const ROUND = { examples: COLOUR_EXAMPLES, round: 1, rounds: 1, seed: 'hosted' }
 let slm: string
 let dpm: string
 let hosted: HostedDeviceTuner
-const init = () => ({ slm, dpm, settings: TOY_SETTINGS, threads: 1 })
+const init = () => ({ slm, dpm, settings: TOY_SETTINGS, engine: { threads: 1 } })
 
 /** Whether this thread has loaded ONNX Runtime. */
 const isRuntimeHere = () =>
@@ -75,7 +75,7 @@ it('refuses a model as the tuner in this thread does', async () => {
 })
 
 it('merges updates that come one by one, and fails as their source does', async () => {
-  const models = { llm: dpm, dpm, settings: TOY_SETTINGS, threads: 1 }
+  const models = { llm: dpm, dpm, settings: TOY_SETTINGS, engine: { threads: 1 } }
   const here = await CloudTuner.create(models)
   const { delta } = await hosted.tune(ROUND)
   const copies = () => new Map([...delta].map(([name, value]) => [name, { ...value }]))
