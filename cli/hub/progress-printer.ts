@@ -43,7 +43,7 @@ export class ProgressPrinter {
     const { haveBytes, totalBytes } = progress
     // A file that begins anew has come less far than before: its old samples say nothing.
     if (haveBytes < (this.#samples.at(-1)?.bytes ?? 0)) this.#samples = []
-    if (at - (this.#samples.at(-1)?.at ?? 0) >= REDRAWN_MS)
+    if (at - (this.#samples.at(-1)?.at ?? Number.NEGATIVE_INFINITY) >= REDRAWN_MS)
       this.#samples.push({ at, bytes: haveBytes })
     this.#samples = this.#samples.filter((sample) => at - sample.at <= WINDOW_MS)
     const every = this.#json ? JSON_MS : this.#isTerminal ? REDRAWN_MS : LINE_MS
