@@ -52,6 +52,11 @@ describe('loadConfig', () => {
     })
   })
 
+  it('takes a variable that is named as a section is for no setting', () => {
+    const { value } = loadConfig(schema, { env: { COTUNE_ENGINE: '/a/path', COTUNE_NAME: 'b' } })
+    expect(value).toMatchObject({ name: 'b', engine: { executor: 'onnxruntime' } })
+  })
+
   it('takes the defaults when there is nothing', () => {
     const { value, origins } = loadConfig(schema, { path: join(temporaryFolder(), 'none.toml') })
     expect(value.engine).toEqual({ executor: 'onnxruntime', maxThreads: 1 })

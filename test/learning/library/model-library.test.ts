@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { packagePath } from '#base'
 import {
   importModel,
   ModelLibrary,
@@ -9,6 +10,7 @@ import {
   resolveModelFolder,
 } from '#learning/library'
 import { loadCheckpoint, saveCheckpoint } from '#learning/models'
+import { loadTunedModel } from '#learning/tuning'
 import { randomModel } from '../models/random-model.ts'
 import { TINY } from '../models/tiny-models.ts'
 
@@ -191,6 +193,14 @@ it('resolves a folder that exists before a name, and says how to get what is mis
   await expect(resolveModelFolder('me/mina', library)).rejects.toThrow(
     expect.objectContaining({ hint: expect.stringContaining('did you mean me/mine?') }),
   )
+})
+
+it('gives peers and commands their models by name', async () => {
+  vi.stubEnv('COTUNE_MODELS', library.folder)
+  await importModel(library, packagePath('zoo', 'slm-gpt2'), 'me/small')
+  const { digest } = await loadTunedModel('slm', 'me/small')
+  expect(digest).toBe((await loadTunedModel('slm', packagePath('zoo', 'slm-gpt2'))).digest)
+  vi.unstubAllEnvs()
 })
 
 it('takes what is damaged for no model', async () => {
