@@ -18,13 +18,15 @@ const fields = {
   n_head: headCount.nullish(),
   num_attention_heads: headCount.nullish(),
   n_inner: size.nullish(),
-  // What it was trained with; ALiBi has no limit of its own.
-  seq_length: size.default(2_048),
+  seq_length: size.nullish(),
   offset_alibi: size.nullish(),
   layer_norm_epsilon: positive.default(1e-5),
   apply_residual_connection_post_layernorm: flag.default(false),
   tie_word_embeddings: flag.default(true),
 } as const
+
+/** ALiBi has no limit of its own; `seq_length` of the training is often left out or a test's. */
+const TRAINED_LENGTH = 2_048
 
 const BIAS = { bias: true } as const
 
@@ -88,7 +90,7 @@ function configOf(hf: ReturnType<typeof readHfConfig<typeof fields>>): ModelConf
     layers,
     ...sizes,
     intermediateSize: 4 * hiddenSize,
-    contextLength: hf.seq_length,
+    contextLength: Math.max(TRAINED_LENGTH, hf.seq_length ?? 0),
     tiedHead: hf.tie_word_embeddings,
     epsilon: hf.layer_norm_epsilon,
     rope: undefined,

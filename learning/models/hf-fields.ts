@@ -41,5 +41,7 @@ export const commonFields = {
   eos_token_id: tokenIds.default([]),
   is_encoder_decoder: only(false),
   add_cross_attention: only(false),
-  quantization_config: only(),
+  quantization_config: z
+    .custom((value) => value === null, { params: { supported: 'weights in F32, F16 or BF16' } })
+    .optional(),
 } as const

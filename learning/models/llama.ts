@@ -2,13 +2,14 @@ import type { CausalModel } from './causal-model.ts'
 import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields } from './decoder-config.ts'
 import { type HfConfig, readHfConfig } from './hf-config.ts'
-import { flag } from './hf-fields.ts'
+import { flag, only } from './hf-fields.ts'
 import { createTransformer } from './transformer.ts'
 
 const fields = {
   ...decoderFields,
   attention_bias: flag.default(false),
   mlp_bias: flag.default(false),
+  rope_interleaved: only(false),
 } as const
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { input } from '#engine'
 import { createModel, frozenScope, type HfConfig } from '#learning/models'
-import { TINY } from './tiny-models.ts'
+import { FAMILIES, TINY } from './tiny-models.ts'
 
 const { llama, gpt2, qwen2 } = TINY
 
@@ -110,11 +110,15 @@ it('reads rope_parameters, which took the place of rope_theta and rope_scaling',
   )
 })
 
-it.each(Object.keys(TINY))('%s refuses more tokens than it has positions', (family) => {
-  const model = createModel(TINY[family as keyof typeof TINY])
-  const grid = (name: string) => input(name, [1, 65], 'int32')
-  const inputs = { tokens: grid('tokens'), positions: grid('positions') }
-  expect(() => model.hidden(inputs, frozenScope())).toThrow(
-    withCode('MODEL_CONTEXT_EXCEEDED', 'reads 64 tokens at most, 65'),
-  )
-})
+// ALiBi has no positions to run out of.
+it.each(FAMILIES.filter((family) => family !== 'bloom'))(
+  '%s refuses more tokens than it has positions',
+  (family) => {
+    const model = createModel(TINY[family])
+    const grid = (name: string) => input(name, [1, 65], 'int32')
+    const inputs = { tokens: grid('tokens'), positions: grid('positions') }
+    expect(() => model.hidden(inputs, frozenScope())).toThrow(
+      withCode('MODEL_CONTEXT_EXCEEDED', 'reads 64 tokens at most, 65'),
+    )
+  },
+)

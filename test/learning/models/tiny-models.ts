@@ -25,7 +25,6 @@ export const TINY: Readonly<Record<Family, HfConfig>> = {
     hidden_size: 12,
     n_layer: 2,
     n_head: 3,
-    seq_length: 64,
     eos_token_id: 22,
   },
   gemma2: {

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest'
+import { createModel, type HfConfig } from '#learning/models'
+import { HUB_CONFIGS } from './hub-configs.ts'
+
+const hub = (name: string): HfConfig => HUB_CONFIGS[name]!.config
+
+it.each(Object.entries(HUB_CONFIGS))('%s: as many parameters as its weights', (_, expected) => {
+  let count = 0
+  for (const shape of createModel(expected.config).parameters.values())
+    count += shape.reduce((product, size) => product * size, 1)
+  expect(count).toBe(expected.parameters)
+})
+
+it.each(Object.entries(HUB_CONFIGS))('%s: an option nobody knows is named', (_, { config }) => {
+  expect(() => createModel({ ...config, twisted_attention: true })).toThrow(
+    expect.objectContaining({
+      code: 'MODEL_CONFIG_UNSUPPORTED',
+      message: expect.stringContaining('twisted_attention') as string,
+    }),
+  )
+})
+
+describe('what layers attend to', () => {
+  const attention = (config: HfConfig) => createModel(config).config.attention
+  const windows = (config: HfConfig) => attention(config).map(({ window }) => window)
+
+  it('windows', () => {
+    expect(new Set(windows(hub('Mistral-7B-v0.1')))).toEqual(new Set([4096]))
+    expect(windows({ ...hub('Mistral-7B-v0.1'), sliding_window: null })).not.toContain(4096)
+    expect(windows(hub('gemma-2-2b')).slice(0, 4)).toEqual([4096, undefined, 4096, undefined])
+    expect(new Set(windows(hub('Qwen2.5-0.5B')))).toEqual(new Set([undefined]))
+    const windowed = { ...hub('Qwen2.5-0.5B-Instruct'), use_sliding_window: true }
+    expect(windows(windowed).indexOf(32768)).toBe(21)
+    expect(windows(hub('Phi-3-mini-4k-instruct'))[0]).toBe(2047)
+  })
+
+  it('the types of layers say it as well', () => {
+    const { sliding_window: _, ...rest } = hub('gemma-2-2b')
+    const layer_types = Array.from({ length: 26 }, (_, layer) =>
+      layer < 2 ? 'sliding_attention' : 'full_attention',
+    )
+    const found = windows({ ...rest, layer_types, sliding_window: 7 })
+    expect(found.map((window) => window ?? 0)).toEqual([7, 7, ...new Array<number>(24).fill(0)])
+  })
+
+  it('rotation', () => {
+    const widths = (name: string) => attention(hub(name)).map(({ rotaryWidth }) => rotaryWidth)
+    expect(widths('SmolLM3-3B').slice(0, 5)).toEqual([128, 128, 128, 0, 128])
+    const { no_rope_layers: _, ...byInterval } = hub('SmolLM3-3B')
+    expect(attention(byInterval)).toEqual(attention(hub('SmolLM3-3B')))
+    expect(widths('pythia-160m')[0]).toBe(16)
+    expect(widths('phi-1_5')[0]).toBe(32)
+    expect(widths('bloom-560m')[0]).toBe(0)
+  })
+
+  it('scales and caps', () => {
+    expect(attention(hub('gemma-2-2b'))[0]).toMatchObject({ scale: 1 / 16, softcap: 50 })
+    const scaled = { ...hub('gpt2'), scale_attn_by_inverse_layer_idx: true }
+    expect(attention(scaled)[3]!.scale).toBe(1 / 8 / 4)
+  })
+
+  it('slopes of ALiBi, also where heads are no power of two', () => {
+    const slopes = (heads: number) =>
+      attention({ ...hub('bloom-560m'), n_embed: 1008, num_attention_heads: heads })[0]!.alibiSlopes
+    expect(slopes(4)).toEqual([2 ** -2, 2 ** -4, 2 ** -6, 2 ** -8])
+    expect(slopes(6)).toEqual([2 ** -2, 2 ** -4, 2 ** -6, 2 ** -8, 2 ** -1, 2 ** -3])
+  })
+})
+
+it('the spelling of transformers 5 means the same', () => {
+  const same = (name: string, rope_parameters: object, dropped: readonly string[]) => {
+    const entries = Object.entries(hub(name)).filter(([key]) => !dropped.includes(key))
+    const { torch_dtype, ...rest } = Object.fromEntries(entries)
+    const renamed = { ...rest, dtype: torch_dtype, rope_parameters }
+    expect(createModel(renamed).config).toEqual(createModel(hub(name)).config)
+  }
+  same('pythia-160m', { rope_type: 'default', rope_theta: 10000, partial_rotary_factor: 0.25 }, [
+    'rotary_pct',
+    'rotary_emb_base',
+  ])
+  same('phi-1_5', { rope_type: 'default', rope_theta: 10000, partial_rotary_factor: 0.5 }, [
+    'rope_theta',
+    'rope_scaling',
+    'partial_rotary_factor',
+  ])
+  const { rope_scaling } = hub('Llama-3.2-1B')
+  same('Llama-3.2-1B', { ...(rope_scaling as object), rope_theta: 500000 }, [
+    'rope_theta',
+    'rope_scaling',
+  ])
+})
+
+it('LongRoPE is read within the original context, by its short factors', () => {
+  const longrope = {
+    type: 'longrope',
+    short_factor: new Array<number>(48).fill(1.5),
+    long_factor: new Array<number>(48).fill(8),
+  }
+  const config = {
+    ...hub('Phi-3-mini-4k-instruct'),
+    max_position_embeddings: 131072,
+    rope_scaling: longrope,
+  }
+  const { contextLength, rope } = createModel(config).config
+  expect(contextLength).toBe(4096)
+  expect(rope!.scaling).toMatchObject({ attentionFactor: Math.sqrt(1 + 5 / 12) })
+  const llama = { ...hub('Llama-3.2-1B'), rope_scaling: longrope }
+  expect(() => createModel(llama)).toThrow('rope_scaling.rope_type "longrope" is not supported')
+})
+
+it.each([
+  ['opt-125m', { do_layer_norm_before: false }],
+  ['opt-125m', { word_embed_proj_dim: 512 }],
+  ['bloom-560m', { n_inner: 2048 }],
+  ['gemma-2-2b', { use_bidirectional_attention: true }],
+  ['Phi-3-mini-4k-instruct', { attention_bias: true }],
+  ['Mistral-7B-v0.1', { layer_types: new Array<string>(32).fill('chunked_attention') }],
+  ['Qwen3-0.6B', { num_experts: 8 }],
+  ['SmolLM2-135M', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],
+])('%s with %j is refused', (name, option) => {
+  expect(() => createModel({ ...hub(name), ...option })).toThrow(
+    expect.objectContaining({
+      code: 'MODEL_CONFIG_UNSUPPORTED',
+      message: expect.stringContaining(Object.keys(option)[0]!) as string,
+    }),
+  )
+})
