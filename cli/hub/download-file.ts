@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { CotuneError, EXIT, storageError } from '#base'
-import type { HubClient, HubReply } from './hub-client.ts'
-import { broken, unexpected } from './hub-errors.ts'
+import type { HubClient, HubReply, NamedFile } from './hub-client.ts'
+import { broken } from './hub-errors.ts'
 
 export interface DownloadInit {
   readonly url: string
@@ -16,15 +16,15 @@ export interface DownloadInit {
  * Downloads a file of known size into `path`, going on from what is there by range requests, over as many connections as
  * it takes. The bytes are not checked yet.
  *
- * @returns the digest that the hub named, if it was asked
+ * @returns what the hub said of the file, if it was asked
  * @throws CotuneError MODEL_HUB_*, MODEL_DOWNLOAD_BROKEN, MODEL_FILE_CORRUPT, DISK_FULL
  */
 export async function downloadFile(
   client: HubClient,
   { url, path, sizeBytes, onBytes }: DownloadInit,
-): Promise<string | undefined> {
+): Promise<NamedFile> {
   const file = await open(path, 'a')
-  let linkedEtag: string | undefined
+  let named: NamedFile = {}
   try {
     let have = (await file.stat()).size
     const restart = async (): Promise<void> => {
@@ -35,9 +35,10 @@ export async function downloadFile(
     if (have > sizeBytes) await restart()
     else onBytes(have)
     const append = async (reply: HubReply): Promise<void> => {
-      linkedEtag ??= reply.linkedEtag ?? reply.headers.get('etag') ?? undefined
-      if (!goesOn(client, reply, { have, sizeBytes })) await restart()
-      if (reply.status === 416) throw broken(client.subject, new Error('416'))
+      named = reply.named
+      const begin = beginOf(reply, sizeBytes)
+      if (begin !== have) await restart()
+      if (begin !== have) throw broken(client.subject, new Error('another range than asked for'))
       for await (const chunk of reply.chunks()) {
         if (have + chunk.length > sizeBytes) throw tooLong(path, sizeBytes)
         await write(file, chunk, path)
@@ -59,20 +60,18 @@ export async function downloadFile(
   } finally {
     await file.close()
   }
-  return linkedEtag
+  return named
 }
 
-/** Whether the reply begins where the part ends. */
-function goesOn(
-  { subject }: HubClient,
-  reply: HubReply,
-  { have, sizeBytes }: { readonly have: number; readonly sizeBytes: number },
-): boolean {
-  if (reply.status !== 206) return have === 0
-  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(reply.headers.get('content-range') ?? '')
+/** Where in the file the reply begins; undefined when it cannot be used. */
+function beginOf({ status, headers }: HubReply, sizeBytes: number): number | undefined {
+  if (status === 416) return undefined
+  if (status !== 206) return 0
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '')
   const [, begin, size] = range ?? []
-  if (Number(begin) === have && (size === '*' || Number(size) === sizeBytes)) return true
-  throw unexpected(subject, 'with another range than it was asked for')
+  return begin !== undefined && (size === '*' || Number(size) === sizeBytes)
+    ? Number(begin)
+    : undefined
 }
 
 async function write(file: FileHandle, chunk: Uint8Array, path: string): Promise<void> {

@@ -23,11 +23,19 @@ export interface HubRequest<T> {
   readonly accept?: readonly number[]
 }
 
+export interface NamedFile {
+  /** The digest of a file in LFS. */
+  readonly linkedEtag?: string
+  /** Of a file that the endpoint sends itself. */
+  readonly etag?: string
+  readonly commit?: string
+}
+
 export interface HubReply {
   readonly status: number
   readonly headers: Headers
-  /** The digest that the hub itself names before it redirects to where the bytes are. */
-  readonly linkedEtag: string | undefined
+  /** What the hub itself says of the file, before it redirects to where the bytes are. */
+  readonly named: NamedFile
   /** @throws CotuneError MODEL_DOWNLOAD_BROKEN */
   readonly chunks: () => AsyncIterable<Uint8Array>
 }
@@ -93,7 +101,7 @@ export class HubClient {
     const silence = new Silence(this.#init.idleMs ?? 30_000)
     const signal = AbortSignal.any([this.#init.signal, silence.signal])
     try {
-      const { response, linkedEtag } = await this.#follow(url, (await headers?.()) ?? {}, signal)
+      const { response, named } = await this.#follow(url, (await headers?.()) ?? {}, signal)
       silence.heard()
       if (!response.ok && !accept.includes(response.status)) {
         await response.body?.cancel()
@@ -103,7 +111,7 @@ export class HubClient {
       return await use({
         status: response.status,
         headers: response.headers,
-        linkedEtag,
+        named,
         chunks: async function* () {
           try {
             for await (const chunk of response.body ?? []) {
@@ -124,16 +132,17 @@ export class HubClient {
     from: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<{ readonly response: Response; readonly linkedEtag: string | undefined }> {
+  ): Promise<{ readonly response: Response; readonly named: NamedFile }> {
     let url = new URL(from)
-    let linkedEtag: string | undefined
+    let named: NamedFile = {}
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const response = await this.#send(url, headers, signal)
       this.#reached = true
-      linkedEtag ??= response.headers.get('x-linked-etag') ?? undefined
+      // The ETag of a store elsewhere is no digest that we know.
+      if (url.origin === this.#origin) named = { ...named, ...namedIn(response.headers) }
       const location = response.headers.get('location')
       if (response.status < 300 || response.status >= 400 || location === null)
-        return { response, linkedEtag }
+        return { response, named }
       await response.body?.cancel()
       const next = new URL(location, url)
       if (
@@ -203,6 +212,17 @@ class Silence {
 
   end(): void {
     clearTimeout(this.#timer)
+  }
+}
+
+function namedIn(headers: Headers): NamedFile {
+  const linkedEtag = headers.get('x-linked-etag')
+  const etag = headers.get('etag')
+  const commit = headers.get('x-repo-commit')
+  return {
+    ...(linkedEtag === null ? {} : { linkedEtag }),
+    ...(etag === null ? {} : { etag }),
+    ...(commit === null ? {} : { commit }),
   }
 }
 

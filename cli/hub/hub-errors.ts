@@ -86,7 +86,11 @@ function notFound({ endpoint, name, revision }: HubSubject, headers: Headers): C
       hint: isRevision
         ? `${endpoint}/${name}/commits/main lists the commits; a branch or a tag will do, too`
         : `check the name: ORG/NAME as in ${endpoint}/ORG/NAME`,
-      data: { name, ...(revision === undefined ? {} : { revision }) },
+      data: {
+        name,
+        ...(revision === undefined ? {} : { revision }),
+        ...(code === null ? {} : { errorCode: code }),
+      },
       exit: EXIT.data,
     },
   )

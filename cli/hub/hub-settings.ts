@@ -27,6 +27,8 @@ export async function hubSettings(
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw invalid(`${endpoint} is no address of a hub`, 'it begins with https:// or http://')
+  if (url.username !== '' || url.password !== '')
+    throw invalid('the endpoint holds a user name or password', 'give a token in HF_TOKEN instead')
   const token = (
     options.tokenFile === undefined ? env.HF_TOKEN : await read(options.tokenFile)
   )?.trim()

@@ -83,7 +83,7 @@ export class ProgressPrinter {
       this.#io.stderr.write(`${line}\n`)
       return
     }
-    const columns = this.#io.stderr.columns ?? 80
+    const columns = this.#io.stderr.columns || 80
     this.#io.stderr.write(`\r\u001b[K${line.slice(0, columns - 1)}`)
     this.#isDrawn = true
   }

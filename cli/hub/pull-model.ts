@@ -10,10 +10,10 @@ import {
   neededFiles,
 } from '#learning/library'
 import { createModel, INDEX_FILE, readCheckpointConfig } from '#learning/models'
-import { checkDigest, expectedDigest } from './check-digest.ts'
+import { checkDigest, expectedDigests } from './check-digest.ts'
 import { downloadFile } from './download-file.ts'
-import { HubClient, type HubClientInit } from './hub-client.ts'
-import { type ListedFile, listRepository, resolveCommit } from './hub-repository.ts'
+import { HubClient, type HubClientInit, type NamedFile } from './hub-client.ts'
+import { type ListedFile, listRepository, resolveCommit, resolveUrl } from './hub-repository.ts'
 
 export interface PullInit extends Omit<HubClientInit, 'name' | 'revision'> {
   readonly reference: ModelReference
@@ -111,25 +111,19 @@ class Pull {
     const sizeBytes = sizeOf(listed)
     const path = join(this.#staged, name)
     const { signal } = this.#init
-    const check = (at: string, etag?: string) =>
-      checkDigest(at, sizeBytes, expectedDigest(listed, etag), signal)
+    const check = (at: string, named: NamedFile = {}) =>
+      checkDigest(at, sizeBytes, expectedDigests(listed, named), signal)
     if ((await sizeOfFile(path)) === sizeBytes)
       return { name, sizeBytes, sha256: await check(path) }
-    const etag = await downloadFile(this.#client, {
-      url: this.#url(name),
+    const named = await downloadFile(this.#client, {
+      url: resolveUrl(this.#client.subject, this.#commit, name),
       path: `${path}.part`,
       sizeBytes,
       onBytes: (haveBytes) => this.#tell(name, haveBytes),
     })
-    const sha256 = await check(`${path}.part`, etag)
+    const sha256 = await check(`${path}.part`, named)
     await rename(`${path}.part`, path)
     return { name, sizeBytes, sha256 }
-  }
-
-  /** As @huggingface/hub builds it; its own downloads cannot be gone on with. */
-  #url(name: string): string {
-    const { endpoint, name: repository } = this.#client.subject
-    return `${endpoint}/${repository}/resolve/${this.#commit}/${encodeURIComponent(name)}`
   }
 
   #tell(file: string, haveBytes: number): void {

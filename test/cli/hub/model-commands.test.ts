@@ -115,6 +115,7 @@ describe('hubSettings', () => {
   it.each([
     [{ endpoint: 'huggingface.co' }, {}],
     [{ endpoint: 'file:///etc' }, {}],
+    [{ endpoint: 'https://me:secret@mirror' }, {}],
     [{ tokenFile: '/does/not/exist' }, {}],
     [{}, { HF_TOKEN: 'two words' }],
   ])('refuses %j %j', async (options, env) => {
