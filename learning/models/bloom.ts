@@ -48,7 +48,6 @@ export function createBloom(source: HfConfig): CausalModel {
     config,
     source,
     names: { embedding: 'transformer.word_embeddings', layers: 'transformer.h', head: 'lm_head' },
-    omittedPrefix: 'transformer.',
     enter: (x, _, at) => at.layerNorm(x, 'transformer.word_embeddings_layernorm'),
     layer: (x, at, attend) => {
       const base = (plain: Node, normalised: Node): Node =>

@@ -45,7 +45,6 @@ export function createGpt2(source: HfConfig): CausalModel {
     config,
     source,
     names: { embedding: 'transformer.wte', layers: 'transformer.h', head: 'lm_head' },
-    omittedPrefix: 'transformer.',
     enter: (x, { positions }, at) =>
       add(x, at.embed(positions, 'transformer.wpe', hf.n_positions, width)),
     layer: (x, at, attend) => {

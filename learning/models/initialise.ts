@@ -15,7 +15,8 @@ export function initialise(model: CausalModel, random: Random): ReadonlyMap<stri
   const weights = new Map<string, Tensor>()
   for (const [name, shape] of model.parameters) {
     const values = new Float32Array(sizeOf(shape))
-    if (isNormWeight(name)) values.fill(1)
+    // Gemma's are differences from 1.
+    if (isNormWeight(name)) values.fill(model.family === 'gemma2' ? 0 : 1)
     else if (!name.endsWith('.bias')) {
       const deviation = RESIDUAL_PROJECTION.test(name) ? residual : DEVIATION
       const stream = random.fork(name)
@@ -26,7 +27,7 @@ export function initialise(model: CausalModel, random: Random): ReadonlyMap<stri
   return weights
 }
 
-const RESIDUAL_PROJECTION = /\.(o_proj|down_proj|c_proj)\.weight$/
+const RESIDUAL_PROJECTION = /\.(o_proj|down_proj|c_proj|out_proj|dense|dense_4h_to_h|fc2)\.weight$/
 
 function isNormWeight(name: string): boolean {
   return /(norm|ln_1|ln_2|ln_f)\.weight$/.test(name)

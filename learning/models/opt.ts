@@ -58,7 +58,6 @@ export function createOpt(source: HfConfig): CausalModel {
       layers: 'model.decoder.layers',
       head: 'lm_head',
     },
-    omittedPrefix: 'model.',
     enter: (x, { positions }, at) => {
       const rows = add(positions, constant(Int32Array.of(POSITION_OFFSET), []))
       const count = config.contextLength + POSITION_OFFSET

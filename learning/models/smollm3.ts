@@ -30,7 +30,7 @@ const fields = {
 export function createSmollm3(source: HfConfig): CausalModel {
   const hf = readHfConfig(source, fields)
   const listed = hf.no_rope_layers ?? undefined
-  if (listed !== undefined && listed.length !== hf.num_hidden_layers)
+  if (listed !== undefined && listed.length < hf.num_hidden_layers)
     throw configInvalid(
       'no_rope_layers',
       `no_rope_layers names ${listed.length} layers, num_hidden_layers says ${hf.num_hidden_layers}`,

@@ -29,8 +29,6 @@ export interface TransformerInit {
     /** Logits l become c tanh(l / c). */
     readonly softcap?: number | undefined
   }
-  /** What some files leave out at the start of each name. */
-  readonly omittedPrefix?: string
 }
 
 /** Stored beside the parameters by some versions: causal masks and rotary frequencies. */
@@ -41,8 +39,11 @@ const BUFFER = /(\.(attn|attention)\.(masked_)?bias|\.rotary_emb\.inv_freq)$/
  * Its parameters are found by building its graph once, for one token: each is said where it is used, and nowhere else.
  */
 export function createTransformer(init: TransformerInit): CausalModel {
-  const { config, source, names, enter, layer, leave, head = {}, omittedPrefix = '' } = init
+  const { config, source, names, enter, layer, leave, head = {} } = init
   const { hiddenSize, vocabularySize, tiedHead, layers, epsilon } = config
+
+  // Some files, those of a model without its head among them, leave the first part of each name out.
+  const prefix = names.layers.replace(/\..*/, '.')
 
   function hidden(inputs: HiddenInputs, scope: ParameterScope): HiddenStates {
     const pass = new AttentionPass(inputs, config, columnsOf(inputs, config))
@@ -73,7 +74,7 @@ export function createTransformer(init: TransformerInit): CausalModel {
     resolveName: (stored) => {
       if (BUFFER.test(stored)) return undefined
       if (tiedHead && stored === `${names.head}.weight`) return undefined
-      const whole = omittedPrefix + stored
+      const whole = prefix + stored
       return parameters.has(whole) ? whole : stored
     },
     hidden,

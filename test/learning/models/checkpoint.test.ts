@@ -8,6 +8,7 @@ import {
   checkpointDigest,
   createModel,
   encodeSafetensors,
+  type HfConfig,
   initialise,
   loadCheckpoint,
   saveCheckpoint,
@@ -133,6 +134,14 @@ describe('initialise', () => {
     expect(weights.get('transformer.h.0.ln_1.bias')!.data.every((x) => x === 0)).toBe(true)
     const [rows] = await forward({ model, weights, tokens: [[1, 2, 3]] })
     for (const row of rows!) expect(Math.max(...row.map(Math.abs))).toBeLessThan(2)
+  })
+
+  it('starts normalisations at one, also where weights are differences from it', () => {
+    const start = (config: HfConfig, name: string) =>
+      initialise(createModel(config), createRandom('start')).get(name)!.data[0]
+    expect(start(TINY.olmo2, 'model.layers.0.self_attn.q_norm.weight')).toBe(1)
+    expect(start(TINY.bloom, 'transformer.word_embeddings_layernorm.weight')).toBe(1)
+    expect(start(TINY.gemma2, 'model.norm.weight')).toBe(0)
   })
 
   it('is the same for the same seed', () => {

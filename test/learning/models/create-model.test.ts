@@ -122,3 +122,16 @@ it.each(FAMILIES.filter((family) => family !== 'bloom'))(
     )
   },
 )
+
+it.each(FAMILIES)('%s knows its parameters without the first part of their names', (family) => {
+  const model = createModel(TINY[family])
+  for (const name of model.parameters.keys()) {
+    expect(model.resolveName(name)).toBe(name)
+    const [first, ...rest] = name.split('.')
+    if (/^(model|transformer|gpt_neox)$/.test(first!))
+      expect(model.resolveName(rest.join('.'))).toBe(name)
+  }
+  expect(model.resolveName('model.layers.0.self_attn.rotary_emb.inv_freq')).toBeUndefined()
+  expect(model.resolveName('gpt_neox.layers.0.attention.masked_bias')).toBeUndefined()
+  expect(model.resolveName('extra')).toBe('extra')
+})
