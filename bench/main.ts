@@ -5,6 +5,7 @@ import type { Bench } from './bench.ts'
 /** `npm run bench -- NAME [--json]`. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   decode: async () => (await import('./decode.ts')).decodeBench,
+  executors: async () => (await import('./executors.ts')).executorsBench,
   step: async () => (await import('./step.ts')).stepBench,
   study: async () => (await import('./study.ts')).studyBench,
 }

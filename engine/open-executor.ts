@@ -1,6 +1,7 @@
 import { createExecutor } from './create-executor.ts'
 import type { Executor, ExecutorName, ExecutorOptions, ProviderName } from './executor.ts'
-import { chooseProvider, type ProviderProbe } from './onnx/probe-providers.ts'
+import { chooseProvider } from './onnx/probe-providers.ts'
+import type { ProviderProbe } from './provider-probe.ts'
 import { loadTensorflow } from './tensorflow/load-tensorflow.ts'
 
 export interface OpenExecutorInit extends Omit<ExecutorOptions, 'provider'> {
@@ -14,7 +15,7 @@ export interface EngineInfo {
   readonly executor: ExecutorName
   /** An execution provider of ONNX Runtime; for TensorFlow.js its backend: `tensorflow` is the native library, `wasm` is not. */
   readonly provider: string
-  /** The providers that were tried, in that order, the one in use last. */
+  /** What was tried, in that order, the one in use last. */
   readonly probes: readonly ProviderProbe[]
 }
 
@@ -28,10 +29,12 @@ export async function openExecutor(
 ): Promise<{ readonly executor: Executor; readonly info: EngineInfo }> {
   const { executor: name = 'onnxruntime', provider: wanted = 'cpu', ...options } = init
   if (name === 'tensorflow') {
-    const provider = (await loadTensorflow()).getBackend()
+    const { backend, reason } = await loadTensorflow()
+    const native = { name: 'tensorflow', works: reason === '', reason }
+    const probes = native.works ? [native] : [native, { name: backend, works: true, reason: '' }]
     return {
       executor: createExecutor(name, options),
-      info: { executor: name, provider, probes: [] },
+      info: { executor: name, provider: backend, probes },
     }
   }
   const { provider, probes } = await chooseProvider(wanted)

@@ -1,5 +1,5 @@
 import { createRandom } from '#base'
-import { createExecutor } from '#engine'
+import { createExecutor, type Executor } from '#engine'
 import { createAdapter, type LoraSpec, toLeaves } from '#learning/lora'
 import { type Checkpoint, loadCheckpoint } from '#learning/models'
 import { TrainStep } from '#learning/train'
@@ -12,7 +12,10 @@ const ADAPTER = 'bench'
 const WEIGHT_DECAY = 0.01
 
 /** Our side, the way the product goes: a checkpoint's folder, a {@link TrainStep} over it, packed batches. */
-export async function openStep(spec: StepSpec): Promise<Step> {
+export async function openStep(
+  spec: StepSpec,
+  executor = createExecutor('onnxruntime', { threads: spec.threads, spin: true }),
+): Promise<Step> {
   const checkpoint = await loadCheckpoint(spec.folder)
   const shape = batchShape(spec)
   const { vocabularySize } = checkpoint.model.config
@@ -20,7 +23,7 @@ export async function openStep(spec: StepSpec): Promise<Step> {
     spec.text === undefined
       ? [madeUpBatch(shape, vocabularySize)]
       : await textBatches(spec.text, shape, vocabularySize, checkpoint.tokenizer)
-  const step = await createStep(spec, checkpoint)
+  const step = await createStep(spec, checkpoint, executor)
   let taken = 0
   return async () => {
     const batch = batches[taken++ % batches.length]!
@@ -28,8 +31,11 @@ export async function openStep(spec: StepSpec): Promise<Step> {
   }
 }
 
-async function createStep(spec: StepSpec, { model, weights }: Checkpoint): Promise<TrainStep> {
-  const executor = createExecutor('onnxruntime', { threads: spec.threads, spin: true })
+async function createStep(
+  spec: StepSpec,
+  { model, weights }: Checkpoint,
+  executor: Executor,
+): Promise<TrainStep> {
   const shape = batchShape(spec)
   const common = { executor, shape, weightDecay: WEIGHT_DECAY }
   if (spec.trained === 'full') {

@@ -4,11 +4,15 @@ import { secondsSince, serve } from '../serve.ts'
 export type Step = () => Promise<number>
 
 /** Warms up, then takes as many steps as are asked for. */
-export async function serveSteps(step: Step, { warmUp = true } = {}): Promise<void> {
+export async function serveSteps(
+  step: Step,
+  { warmUp = true, version }: { readonly warmUp?: boolean; readonly version?: string } = {},
+): Promise<void> {
   const firstLoss = warmUp ? await step() : Number.NaN
   const start = performance.now()
   if (warmUp) await step()
-  await serve({ seconds: secondsSince(start), firstLoss }, async (units) => {
+  const ready = { seconds: secondsSince(start), firstLoss, ...(version ? { version } : {}) }
+  await serve(ready, async (units) => {
     let loss = Number.NaN
     const began = performance.now()
     for (let i = 0; i < units; i++) loss = await step()

@@ -2,17 +2,10 @@ import { CotuneError, EXIT, errorMessage } from '#base'
 import { add, input, matmul } from '../builders.ts'
 import { createProgram } from '../create-program.ts'
 import { PROVIDERS, type ProviderName } from '../executor.ts'
+import type { ProviderProbe } from '../provider-probe.ts'
 import { tensor } from '../tensor.ts'
 import { loadOnnxruntime } from './load-onnxruntime.ts'
 import { createOnnxruntimeExecutor } from './onnxruntime-executor.ts'
-
-/** What became of a provider that was looked at. */
-export interface ProviderProbe {
-  readonly name: ProviderName
-  readonly works: boolean
-  /** Why not; empty when it works. */
-  readonly reason: string
-}
 
 export interface ProviderChoice {
   readonly provider: ProviderName

@@ -14,7 +14,7 @@ export function createTensorflowExecutor(): Executor {
     name: 'tensorflow',
     compile: async (program, { weights = new Map() } = {}) => {
       const values = checkWeights(program, weights)
-      const tf = await loadTensorflow()
+      const { tf } = await loadTensorflow()
       return createSession(program, createRuntime(tf, program, values))
     },
   }

@@ -1,14 +1,19 @@
 import type { EngineInfo } from '#engine'
 import type { Alert } from './types.ts'
 
-/** What to tell of a peer that looked for something faster than the CPU and found it unusable. */
-export function engineAlert({ provider, probes }: EngineInfo): Omit<Alert, 'since'> | undefined {
+/** What to tell of a peer that looked for something faster and learns on what is left. */
+export function engineAlert({
+  executor,
+  provider,
+  probes,
+}: EngineInfo): Omit<Alert, 'since'> | undefined {
   const failed = probes.filter(({ works }) => !works)
-  if (provider !== 'cpu' || failed.length === 0) return undefined
+  if (failed.length === 0) return undefined
+  const why = failed.map(({ name, reason }) => `${name}: ${reason}`).join('; ')
   return {
-    code: 'ENGINE_ON_CPU',
+    code: 'ENGINE_FALLBACK',
     severity: 'warning',
-    text: `learning runs on the CPU; ${failed.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`,
-    hint: 'install what the provider needs (docs/operations.md), or set engine.provider = "cpu"',
+    text: `learning runs on ${provider} (${executor}); ${why}`,
+    hint: 'install what it lacks (docs/operations.md, Hardware), or set engine.provider and engine.executor to what is there',
   }
 }

@@ -54,7 +54,7 @@ it('takes the CPU with "auto" when nothing else runs, and warns of it', async ()
   ])
   expect(choice.probes[0]?.reason).not.toBe('')
   expect(engineAlert({ executor: 'onnxruntime', ...choice })).toMatchObject({
-    code: 'ENGINE_ON_CPU',
+    code: 'ENGINE_FALLBACK',
     severity: 'warning',
     text: expect.stringContaining(absent),
   })

@@ -55,7 +55,7 @@ it('trains a transformer alike in both executors, and the loss falls', async () 
 })
 
 it('leaves no tensor behind in TensorFlow.js', async () => {
-  const tf = await loadTensorflow()
+  const { tf } = await loadTensorflow()
   const before = tf.memory().numTensors
   const step = await openStep('tensorflow')
   const counts: number[] = []
