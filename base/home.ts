@@ -33,6 +33,16 @@ export function modelLibraryPath(env: NodeJS.ProcessEnv = process.env): string {
   return resolve(env.COTUNE_MODELS || join(dataHome(env), 'cotune-models'))
 }
 
+/**
+ * What can be made again of a user's models: bases prepared for the engine, compiled programs. `COTUNE_CACHE`, then
+ * `$XDG_CACHE_HOME/cotune`, then `~/.cache/cotune`. It need not exist.
+ */
+export function modelCachePath(env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(
+    env.COTUNE_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'cotune'),
+  )
+}
+
 /** XDG base directories: an unset or empty variable means `~/.local/share`. */
 function dataHome(env: NodeJS.ProcessEnv): string {
   return env.XDG_DATA_HOME || join(homedir(), '.local', 'share')

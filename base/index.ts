@@ -26,7 +26,7 @@ export {
 } from './errors.ts'
 export { EventLog, type Numbered } from './event-log.ts'
 export { syncFolder, writeFileAtomic } from './files.ts'
-export { cotuneHome, modelLibraryPath } from './home.ts'
+export { cotuneHome, modelCachePath, modelLibraryPath } from './home.ts'
 export { type Job, JobQueue } from './job-queue.ts'
 export { type Startable, startAll, stopAll } from './lifecycle.ts'
 export {

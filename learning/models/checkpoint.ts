@@ -1,10 +1,11 @@
-import type { Tensor } from '#engine'
+import type { Tensor, WeightValue } from '#engine'
 import { type OpenCheckpoint, openCheckpoint } from './open-checkpoint.ts'
 
-/** A model with its numbers. */
-export interface Checkpoint extends Pick<OpenCheckpoint, 'model' | 'tokenizer' | 'warnings'> {
-  /** Every parameter of the model as float32, by its Hugging Face name. */
-  readonly weights: ReadonlyMap<string, Tensor>
+/** A model with its numbers: in memory, or wherever sessions can take them from. */
+export interface Checkpoint<Value extends WeightValue = Tensor>
+  extends Pick<OpenCheckpoint, 'model' | 'tokenizer' | 'warnings'> {
+  /** Every parameter of the model, by its Hugging Face name. */
+  readonly weights: ReadonlyMap<string, Value>
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Node, variable, weight } from '#engine'
+import { type Node, variable, type WeightValue, weight } from '#engine'
 import type { ParameterScope } from './causal-model.ts'
 
 /**
@@ -18,8 +18,20 @@ export function createScope(
   }
 }
 
-/** Every parameter a frozen weight: for tuning by adapters only, and for teachers. */
-export const frozenScope = (): ParameterScope => createScope(weight)
+/** Every parameter a frozen weight, held as its value is: for tuning by adapters only, and for teachers. */
+export function frozenScope(weights: ReadonlyMap<string, WeightValue> = new Map()): ParameterScope {
+  return createScope((name, shape) => frozenWeight(name, shape, weights))
+}
+
+/** A parameter as a frozen weight, held as its value is. */
+export function frozenWeight(
+  name: string,
+  shape: readonly number[],
+  weights: ReadonlyMap<string, WeightValue>,
+): Node {
+  const value = weights.get(name)
+  return weight(name, shape, value?.dtype === 'blocks' ? value.format : 'float32')
+}
 
 /** Every parameter a variable: for full tuning, and for decoding with weights that change. */
 export const variableScope = (): ParameterScope => createScope(variable)

@@ -1,12 +1,12 @@
-import { type Node, type Tensor, variable, weight } from '#engine'
+import { type Node, variable, type WeightValue } from '#engine'
 import { type AdapterLayer, withAdapters } from '#learning/lora'
-import { type CausalModel, createScope, type ParameterScope } from '#learning/models'
+import { type CausalModel, createScope, frozenWeight, type ParameterScope } from '#learning/models'
 
 /** A model as a program sees it: what is frozen into the session, what may be written, what is trained. */
 export interface Trainee {
   readonly model: CausalModel
   /** Values of the frozen parameters, by Hugging Face name. */
-  readonly weights: ReadonlyMap<string, Tensor>
+  readonly weights: ReadonlyMap<string, WeightValue>
   /** `frozen`: part of the session; `live`: written from outside; `trained`: updated by each step. */
   readonly base: 'frozen' | 'live' | 'trained'
   /** Adapters on top, added up; each live or trained. Their variables are called `<adapter>/<tensor>`. */
@@ -32,7 +32,9 @@ export function traineeScope(trainee: Trainee): TraineeScope {
     return node
   }
   const base = createScope((name, shape) =>
-    trainee.base === 'frozen' ? weight(name, shape) : live(name, shape, trainee.base === 'trained'),
+    trainee.base === 'frozen'
+      ? frozenWeight(name, shape, trainee.weights)
+      : live(name, shape, trainee.base === 'trained'),
   )
   const trainedAdapters = new Set(
     trainee.adapters.filter((adapter) => adapter.trained).map(({ name }) => name),

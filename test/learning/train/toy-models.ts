@@ -1,4 +1,5 @@
 import { createRandom } from '#base'
+import type { Tensor } from '#engine'
 import { createExecutor } from '#engine'
 import type { Example } from '#learning/data'
 import { createModel, type HfConfig, initialise } from '#learning/models'
@@ -78,7 +79,10 @@ export function tinyConfig(vocabularySize: number, width = 32): HfConfig {
 }
 
 /** A trainee of fresh weights whose base is trained; the tokenizer is {@link bpe}. */
-export function tinyTrainee(seed: string): Trainee {
+/** A trainee whose weights are in memory, so that they can be written to sessions. */
+export type InMemory = Trainee & { readonly weights: ReadonlyMap<string, Tensor> }
+
+export function tinyTrainee(seed: string): InMemory {
   const model = createModel(tinyConfig(bpe.vocabularySize))
   return { model, weights: initialise(model, createRandom(seed)), base: 'trained', adapters: [] }
 }

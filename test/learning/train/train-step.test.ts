@@ -4,9 +4,16 @@ import type { Tensor } from '#engine'
 import type { SparseTargets } from '#learning/align'
 import { encodeExample, type PackedBatch, packExamples } from '#learning/data'
 import { createAdapter, type LoraSpec, toLeaves } from '#learning/lora'
-import { type BatchShape, ForwardPass, type Trainee, TrainStep } from '#learning/train'
+import { type BatchShape, ForwardPass, TrainStep } from '#learning/train'
 import { randomModel } from '../models/random-model.ts'
-import { bpe, COLOUR_EXAMPLES, executor, tinyConfig, tinyTrainee } from './toy-models.ts'
+import {
+  bpe,
+  COLOUR_EXAMPLES,
+  executor,
+  type InMemory,
+  tinyConfig,
+  tinyTrainee,
+} from './toy-models.ts'
 
 // Seconds alone on a machine; compiling is slow beside other work.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
@@ -25,20 +32,20 @@ function onlyBatch(shape: BatchShape): PackedBatch {
   return batch!
 }
 
-async function createStep(trainee: Trainee, shape = SHAPE, more = {}): Promise<TrainStep> {
+async function createStep(trainee: InMemory, shape = SHAPE, more = {}): Promise<TrainStep> {
   const step = await TrainStep.create({ trainee, executor, shape, ...more })
   await step.write(trainee.weights)
   return step
 }
 
 /** A base that is not fresh: an adapter can only steer what is there. */
-function randomTrainee(seed: string): Trainee {
+function randomTrainee(seed: string): InMemory {
   const config = tinyConfig(bpe.vocabularySize)
   return { ...randomModel(config, seed), base: 'frozen', adapters: [] }
 }
 
 /** An adapter `own` that is trained and one, `other`, that lies on top unchanged. */
-function adapted(trainee: Trainee) {
+function adapted(trainee: InMemory) {
   const values = (name: string) =>
     createAdapter(trainee.model, SPEC, createRandom(`adapter ${name}`))
   return {

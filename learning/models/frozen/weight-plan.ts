@@ -1,0 +1,62 @@
+import type { BlockFormat } from '#engine'
+import type { CausalModel } from '../causal-model.ts'
+import type { StoredTensor } from '../stored-tensor.ts'
+
+/** How the large matrices of a frozen base are held. */
+export type BasePrecision = 'float32' | 'int8' | 'int4'
+
+/** What becomes of one parameter. */
+export type WeightPlan =
+  /** Stays where it is: the runtime maps it. */
+  | { readonly form: 'mapped' }
+  /** Written as float32. */
+  | { readonly form: 'float32' }
+  | {
+      readonly form: 'blocks'
+      readonly format: BlockFormat
+      readonly alongRows: boolean
+      readonly alongColumns: boolean
+    }
+
+/** Larger blocks are faster, smaller ones closer: 64 is where ONNX Runtime's kernels stop gaining much. */
+const BLOCK_SIZES = [64, 32, 16] as const
+
+/**
+ * Linear layers, the token embedding and the head are cut into blocks; vectors and position tables stay float32.
+ * 8 bits are stored for both directions, so that the gradient runs on integers too. 4 bits are stored for the forward
+ * pass only, and the gradient goes through their exact values; a head and embedding keep 8 bits, being looked up, and
+ * larger than all else once they are floats.
+ */
+export function planWeight(
+  model: CausalModel,
+  tensor: StoredTensor,
+  precision: BasePrecision,
+): WeightPlan {
+  const plain: WeightPlan = { form: tensor.dtype === 'F32' ? 'mapped' : 'float32' }
+  if (precision === 'float32' || tensor.shape.length !== 2) return plain
+  const [rows, columns] = tensor.shape as [number, number]
+  const linear = model.linears.find(({ name }) => `${name}.weight` === tensor.name)
+  const isVocabulary = rows === model.config.vocabularySize && columns === model.config.hiddenSize
+  if (linear === undefined && !isVocabulary) return plain
+
+  const rowsFit = (size: number) => columns % size === 0
+  const columnsFit = (size: number) => rows % size === 0
+  if (precision === 'int8' || linear === undefined) {
+    const both = BLOCK_SIZES.find((size) => rowsFit(size) && columnsFit(size))
+    if (both !== undefined) return blocks(8, both, true, true)
+    const one = BLOCK_SIZES.find(rowsFit)
+    return one === undefined ? plain : blocks(8, one, true, false)
+  }
+  const forwardAlongRows = linear.layout === 'output-input'
+  const size = BLOCK_SIZES.find(forwardAlongRows ? rowsFit : columnsFit)
+  return size === undefined ? plain : blocks(4, size, forwardAlongRows, !forwardAlongRows)
+}
+
+function blocks(
+  bits: 8 | 4,
+  blockSize: number,
+  alongRows: boolean,
+  alongColumns: boolean,
+): WeightPlan {
+  return { form: 'blocks', format: { bits, blockSize }, alongRows, alongColumns }
+}
