@@ -52,7 +52,8 @@ export async function freeze(
   const base = join(cache, await sourceKey(checkpoint, precision))
   const list = prepared.length === 0 ? {} : await prepare(base, prepared, options)
   const weights = new Map<string, WeightValue>()
-  for (const [tensor, plan] of plans) weights.set(tensor.name, weightValue(tensor, plan, base, list))
+  for (const [tensor, plan] of plans)
+    weights.set(tensor.name, weightValue(tensor, plan, base, list))
   return { model, weights, warnings, ...(tokenizer === undefined ? {} : { tokenizer }) }
 }
 
