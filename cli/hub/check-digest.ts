@@ -54,7 +54,7 @@ export async function checkDigest(
     expected.sha256.every((digest) => digest === found) &&
     (expected.gitBlob === undefined || expected.gitBlob === gitBlob.digest('hex'))
   if (isRight) return found
-  const file = basename(path)
+  const file = basename(path, '.part')
   throw new CotuneError('MODEL_FILE_CORRUPT', `${file} is not what its digest says`, {
     hint: 'nothing of the model was kept: run the command again; if it happens again, the endpoint is faulty',
     data: { file, expected, sha256: found },

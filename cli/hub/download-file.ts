@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { CotuneError, EXIT, storageError } from '#base'
 import type { HubClient, HubReply, NamedFile } from './hub-client.ts'
 import { broken } from './hub-errors.ts'
@@ -86,9 +87,9 @@ async function write(file: FileHandle, chunk: Uint8Array, path: string): Promise
 function tooLong(path: string, sizeBytes: number): CotuneError {
   return new CotuneError(
     'MODEL_FILE_CORRUPT',
-    `${path} is longer than the ${sizeBytes} bytes it should be`,
+    `${basename(path, '.part')} is longer than the ${sizeBytes} bytes it should be`,
     {
-      hint: 'nothing of it was kept: run the command again; if it happens again, the endpoint is faulty',
+      hint: 'nothing of the model was kept: run the command again; if it happens again, the endpoint is faulty',
       data: { path, sizeBytes },
       exit: EXIT.data,
     },

@@ -90,7 +90,7 @@ export class ProgressPrinter {
 }
 
 /** `43 %  117 MiB of 269 MiB  12.3 MiB/s  13 s left  model.safetensors`. */
-export function renderProgress(report: ProgressReport): string {
+function renderProgress(report: ProgressReport): string {
   const { file, haveBytes, totalBytes, bytesPerSecond, secondsLeft } = report
   const percent = totalBytes === 0 ? 0 : Math.floor((100 * haveBytes) / totalBytes)
   const left =
