@@ -20,8 +20,8 @@ export interface Report {
   readonly loss?: number
   /** Of {@link seconds}, where a generation is timed. */
   readonly prefillSeconds?: number
-  /** What a generation gave, as one number. */
-  readonly checksum?: number
+  /** What a generation gave. */
+  readonly tokens?: readonly number[]
 }
 
 const STDERR_KEPT = 2_000

@@ -25,8 +25,11 @@ interface BaseResult {
   readonly llamaCpp?: DecodeResult & { readonly format: GgufType }
   /** How many times as fast ours was. */
   readonly ratio?: { readonly prefill: number; readonly decode: number }
-  /** Whether both said the same tokens; blocks of bits are rounded differently, so only float32 must. */
-  readonly sameTokens?: boolean
+  /**
+   * How many tokens both said alike before they parted. In float32 that is where two candidates nearly tie; blocks of bits are
+   * rounded differently.
+   */
+  readonly sameTokens?: number
 }
 
 /** Reading a prompt and answering, one sequence: ours beside llama.cpp from the same weights, in turns. */
@@ -93,8 +96,13 @@ function resultOf(taken: ReadonlyMap<string, Rounds>, format: GgufType, work: Wo
       prefill: rounded(speedRatio(ours, peer, prefillSeconds)),
       decode: rounded(speedRatio(ours, peer, decodeSeconds)),
     },
-    sameTokens: ours.reports[0]!.checksum === peer.reports[0]!.checksum,
+    sameTokens: inCommon(ours.reports[0]!.tokens!, peer.reports[0]!.tokens!),
   }
+}
+
+function inCommon(a: readonly number[], b: readonly number[]): number {
+  const parted = a.findIndex((id, i) => id !== b[i])
+  return parted < 0 ? a.length : parted
 }
 
 function speeds(rounds: Rounds, { prompt, answer }: Work): DecodeResult {
@@ -128,7 +136,7 @@ function describe(summary: {
       ...(llamaCpp && ratio
         ? [
             row(`llama.cpp ${llamaCpp.format}`, llamaCpp),
-            `  ours is ${ratio.prefill} and ${ratio.decode} times as fast; ${sameTokens ? 'the same' : 'other'} tokens`,
+            `  ours is ${ratio.prefill} and ${ratio.decode} times as fast; the first ${sameTokens} tokens are the same`,
           ]
         : []),
     ]),

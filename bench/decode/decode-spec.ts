@@ -12,10 +12,3 @@ export interface DecodeSpec {
 export function promptIds(length: number): Int32Array {
   return Int32Array.from({ length }, (_, i) => 300 + 7 * i)
 }
-
-/** The answer as one number, so that two can be compared. */
-export function checksumOf(ids: Iterable<number>): number {
-  let sum = 0
-  for (const id of ids) sum = (Math.imul(sum, 31) + id) | 0
-  return sum
-}

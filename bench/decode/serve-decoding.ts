@@ -1,21 +1,20 @@
 import { secondsSince, serve } from '../serve.ts'
-import { checksumOf } from './decode-spec.ts'
 
 /** Reads a prompt and says each token when it comes, `answer` + 1 of them: the first belongs to reading the prompt. */
 export type Decode = (onToken: (id: number) => void) => Promise<void>
 
 export async function serveDecoding(decode: Decode): Promise<void> {
   const once = async () => {
-    const ids: number[] = []
+    const tokens: number[] = []
     const start = performance.now()
     let prefillSeconds = Number.NaN
     let seconds = Number.NaN
     await decode((id) => {
-      ids.push(id)
+      tokens.push(id)
       seconds = secondsSince(start)
-      if (ids.length === 1) prefillSeconds = seconds
+      if (tokens.length === 1) prefillSeconds = seconds
     })
-    return { seconds, prefillSeconds, checksum: checksumOf(ids) }
+    return { seconds, prefillSeconds, tokens }
   }
   await once()
   const { seconds } = await once()
