@@ -6,6 +6,7 @@ import type { Bench } from './bench.ts'
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   decode: async () => (await import('./decode.ts')).decodeBench,
   executors: async () => (await import('./executors.ts')).executorsBench,
+  grow: async () => (await import('./grow.ts')).growBench,
   step: async () => (await import('./step.ts')).stepBench,
   study: async () => (await import('./study.ts')).studyBench,
 }
