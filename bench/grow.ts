@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { packagePath, writeFileAtomic } from '#base'
 import { createModel } from '#learning/models'
 import type { Bench } from './bench.ts'
-import { Contender } from './contender.ts'
+import { Contender, type Report } from './contender.ts'
 import { stepFlops } from './flops.ts'
 import { AXES, type Axis, CENTRE, configOf, type GrowPoint, pointsOf, workOf } from './grow/axes.ts'
 import { type Growth, growthOf, type Measured } from './grow/growth.ts'
@@ -13,8 +13,8 @@ import { rounded } from './rounds.ts'
 import { secondsSince } from './serve.ts'
 import type { StepSpec } from './step/step-spec.ts'
 
-const LEAST_STEPS = 5
-const SECONDS_EACH = 2
+const LEAST_ROUNDS = 5
+const SECONDS_A_POINT = 2
 
 interface AxisResult {
   readonly points: readonly Measured[]
@@ -41,16 +41,9 @@ export const growBench: Bench = {
 type Axes = Readonly<Record<Axis, AxisResult>>
 
 async function measureAxes(threads: number): Promise<Axes> {
-  const known = new Map<string, Omit<Measured, 'value'>>()
   const results: Partial<Record<Axis, AxisResult>> = {}
   for (const axis of Object.keys(AXES) as Axis[]) {
-    const points: Measured[] = []
-    for (const point of pointsOf(axis)) {
-      const key = JSON.stringify(point)
-      const measured = known.get(key) ?? (await measure(point, threads))
-      known.set(key, measured)
-      points.push({ value: point[axis], ...measured })
-    }
+    const points = await measureAxis(axis, threads)
     results[axis] = {
       points,
       time: growthOf(points, ({ seconds }) => seconds),
@@ -60,35 +53,41 @@ async function measureAxes(threads: number): Promise<Axes> {
   return results as Axes
 }
 
-/** In a process of its own, whose peak is this point's; the quickest step is the one that nothing else disturbed. */
-async function measure(point: GrowPoint, threads: number): Promise<Omit<Measured, 'value'>> {
-  const config = configOf(point)
-  const work = workOf(point)
-  const folder = await randomCheckpoint('grow', config)
-  const spec: StepSpec = {
-    ...work,
-    folder,
-    alpha: 16,
-    learningRate: 1e-3,
-    threads,
-    base: 'float32',
-  }
-  const contender = Contender.node('ours', ['step', 'run-ours.ts'], spec)
+/**
+ * Each point in a process of its own, whose peak is the point's, a step each in turn. The quickest step counts: the one that nothing
+ * else disturbed.
+ */
+async function measureAxis(axis: Axis, threads: number): Promise<readonly Measured[]> {
+  const started: { contender: Contender; reports: Report[] }[] = []
+  const points = pointsOf(axis)
   try {
-    await contender.ready()
-    const start = performance.now()
-    let seconds = Number.POSITIVE_INFINITY
-    let peakRssBytes = 0
-    for (let step = 0; step < LEAST_STEPS || secondsSince(start) < SECONDS_EACH; step++) {
-      const report = await contender.work(1)
-      seconds = Math.min(seconds, report.seconds)
-      peakRssBytes = report.peakRssBytes
+    for (const point of points) {
+      const folder = await randomCheckpoint('grow', configOf(point))
+      const contender = Contender.node('ours', ['step', 'run-ours.ts'], specOf(point, folder, threads))
+      started.push({ contender, reports: [] })
+      await contender.ready()
+      await rm(folder, { recursive: true })
     }
-    const gflop = rounded(stepFlops(createModel(config), work) / 1e9)
-    return { gflop, seconds: rounded(seconds), peakRssBytes }
+    const start = performance.now()
+    const enough = SECONDS_A_POINT * points.length
+    for (let round = 0; round < LEAST_ROUNDS || secondsSince(start) < enough; round++)
+      for (const { contender, reports } of started) reports.push(await contender.work(1))
   } finally {
-    await contender.stop()
-    await rm(folder, { recursive: true })
+    await Promise.all(started.map(({ contender }) => contender.stop()))
+  }
+  return points.map((point, index) => measuredOf(point, axis, started[index]!.reports))
+}
+
+function specOf(point: GrowPoint, folder: string, threads: number): StepSpec {
+  return { ...workOf(point), folder, alpha: 16, learningRate: 1e-3, threads, base: 'float32' }
+}
+
+function measuredOf(point: GrowPoint, axis: Axis, reports: readonly Report[]): Measured {
+  return {
+    value: point[axis],
+    gflop: rounded(stepFlops(createModel(configOf(point)), workOf(point)) / 1e9),
+    seconds: rounded(Math.min(...reports.map(({ seconds }) => seconds))),
+    peakRssBytes: Math.max(...reports.map(({ peakRssBytes }) => peakRssBytes)),
   }
 }
 

@@ -7,6 +7,7 @@ import { bytesFrom, oneOf, parseOptions, shapeOf, wholeNumber } from './options.
 import { randomCheckpoint } from './random-checkpoint.ts'
 import { takeTurns } from './rounds.ts'
 import { stepContenders } from './step/contenders.ts'
+import { trainCurve } from './step/curve.ts'
 import type { Base, StepSpec } from './step/step-spec.ts'
 import { describe, summarise } from './step/summary.ts'
 
@@ -24,7 +25,11 @@ export const stepBench: Bench = {
     const config = JSON.parse(await readFile(join(spec.folder, 'config.json'), 'utf8')) as HfConfig
     const model = createModel(config)
     const { limitBytes } = options
-    const summary = summarise({ spec, model, shape, taken, leftOut, limitBytes })
+    const measured = summarise({ spec, model, shape, taken, leftOut, limitBytes })
+    const curve =
+      options.curveSteps &&
+      (await trainCurve(spec, options.curveSteps, { text: options.text, onStep: logStep }))
+    const summary = curve ? { ...measured, curve } : measured
     console.log(json ? JSON.stringify(summary) : describe(summary))
     if (summary.memory?.within === false) process.exitCode = 1
   },
@@ -42,6 +47,9 @@ interface StepOptions {
   readonly rounds: number
   readonly threads: number
   readonly peers: boolean
+  /** Steps to train on text with the base and with float32; none unless told. */
+  readonly curveSteps: number | undefined
+  readonly text: readonly string[] | undefined
 }
 
 /** @throws CotuneError BENCH_OPTION */
@@ -57,10 +65,12 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     length: { type: 'string' },
     rounds: { type: 'string', default: String(ROUNDS) },
     threads: { type: 'string', default: '2' },
+    curve: { type: 'string' },
+    text: { type: 'string' },
     'no-peers': { type: 'boolean', default: false },
   })
   const targets = oneOf('targets', values.targets, ['all', 'qv'])
-  const { memory, batch, length } = values
+  const { memory, batch, length, curve, text } = values
   return {
     shape: values.shape,
     checkpoint: values.checkpoint,
@@ -71,8 +81,10 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     length: length === undefined ? undefined : wholeNumber('length', length),
     rounds: wholeNumber('rounds', values.rounds),
     threads: wholeNumber('threads', values.threads),
-    // What fits into a small memory is our concern alone.
-    peers: !values['no-peers'] && memory === undefined,
+    // What fits into a small memory is our concern alone; the peers read no checkpoint but ours.
+    peers: !values['no-peers'] && memory === undefined && values.checkpoint === undefined,
+    curveSteps: curve === undefined ? undefined : wholeNumber('curve', curve),
+    text: text === undefined ? undefined : [resolve(text)],
   }
 }
 
@@ -93,4 +105,9 @@ async function openShape(
     base,
   }
   return { shape: known?.name ?? basename(spec.folder), spec }
+}
+
+function logStep(step: number, [base, float32]: readonly number[]): void {
+  if (step % 10 === 0)
+    console.error(`step ${step}: loss ${base?.toFixed(3)}, in float32 ${float32?.toFixed(3)}`)
 }

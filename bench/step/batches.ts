@@ -37,12 +37,13 @@ const LEARNT_TOKENS = 8_192
  * A text in batches, each row filled with running text. A model without a tokenizer gets one trained on the same text.
  */
 export async function textBatches(
-  file: string,
+  files: readonly string[],
   shape: BatchShape,
   vocabulary: number,
   tokenizer?: Tokenizer,
 ): Promise<readonly PackedBatch[]> {
-  const text = await readFile(file, 'utf8')
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')))
+  const text = texts.join('\n')
   const encoder = tokenizer ?? learnTokenizer(text, vocabulary)
   const sequences = encodeText(encoder, text, shape.length + 1)
   return packExamples(sequences.slice(0, -1), shape)

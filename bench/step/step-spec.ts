@@ -15,6 +15,6 @@ export interface StepSpec {
   readonly learningRate: number
   readonly threads: number
   readonly base: Base
-  /** A text to train on; else one batch of made-up tokens, over and over. */
-  readonly text?: string
+  /** Files of text to train on; else one batch of made-up tokens, over and over. */
+  readonly text?: readonly string[]
 }

@@ -2,6 +2,7 @@ import type { CausalModel } from '#learning/models'
 import { stepFlops } from '../flops.ts'
 import { medianOf, type Rounds, rounded, speedRatio } from '../rounds.ts'
 import { MATMUL_SIZE } from './contenders.ts'
+import type { Curve } from './curve.ts'
 import type { StepSpec } from './step-spec.ts'
 
 /** One contender's row. */
@@ -28,6 +29,7 @@ export interface StepSummary {
   readonly matmul: { readonly size: number; readonly gflops: number }
   /** Useful operations per second over those of the large product. */
   readonly arithmeticUtilisation: number
+  readonly curve?: Curve
   readonly memory?: { readonly limitBytes: number; readonly within: boolean }
 }
 
@@ -113,7 +115,7 @@ function describeShape({
 
 /** For people. */
 export function describe(summary: StepSummary): string {
-  const { ours, peers, ratios, matmul, leftOut, shape, memory } = summary
+  const { curve, ours, peers, ratios, matmul, leftOut, shape, memory } = summary
   const row = (name: string, result: StepResult) =>
     [
       name.padEnd(8),
@@ -130,8 +132,17 @@ export function describe(summary: StepSummary): string {
     ...Object.entries(leftOut).map(([name, reason]) => `${name} left out: ${reason}`),
     `${Math.round(summary.arithmeticUtilisation * 100)} % of the ${matmul.gflops} GFLOPS of one product of ${matmul.size}, ` +
       `${summary.usefulGflopPerStep} useful GFLOP a step`,
+    ...(curve ? describeCurve(curve) : []),
     ...(memory
       ? [`peak ${memory.within ? 'within' : 'above'} the ${memory.limitBytes / 1e9} GB given`]
       : []),
   ].join('\n')
+}
+
+function describeCurve({ steps, points, maxRelativeDifference }: Curve): readonly string[] {
+  const [first, last] = [points[0]!, points.at(-1)!]
+  return [
+    `${steps} steps on text: loss ${first[1].toFixed(3)} -> ${last[1].toFixed(3)}, in float32 ${first[2].toFixed(3)} -> ${last[2].toFixed(3)}`,
+    `  at most ${(100 * maxRelativeDifference).toFixed(2)} % apart (means of ten steps)`,
+  ]
 }
