@@ -63,7 +63,11 @@ async function measureAxis(axis: Axis, threads: number): Promise<readonly Measur
   try {
     for (const point of points) {
       const folder = await randomCheckpoint('grow', configOf(point))
-      const contender = Contender.node('ours', ['step', 'run-ours.ts'], specOf(point, folder, threads))
+      const contender = Contender.node(
+        'ours',
+        ['step', 'run-ours.ts'],
+        specOf(point, folder, threads),
+      )
       started.push({ contender, reports: [] })
       await contender.ready()
       await rm(folder, { recursive: true })
