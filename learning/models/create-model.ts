@@ -1,4 +1,4 @@
-import { CotuneError, EXIT } from '#base'
+import { CotuneError, EXIT, shown, shownJson } from '#base'
 import { createBloom } from './bloom.ts'
 import type { CausalModel, Family } from './causal-model.ts'
 import { createGemma2 } from './gemma2.ts'
@@ -47,14 +47,14 @@ function unsupportedType(type: string, config: HfConfig): CotuneError {
   const { architectures } = config
   const causal =
     !Array.isArray(architectures) ||
-    architectures.some((name) => /CausalLM|LMHeadModel/.test(String(name)))
+    architectures.some((name) => typeof name === 'string' && /CausalLM|LMHeadModel/.test(name))
   const supported = Object.keys(FAMILIES).join(', ')
   const message = causal
-    ? `model_type "${type}" is not supported (supported: ${supported})`
-    : `model_type "${type}" is not a causal language model`
+    ? `model_type ${shownJson(type)} is not supported (supported: ${supported})`
+    : `model_type ${shownJson(type)} is not a causal language model`
   return new CotuneError('MODEL_TYPE_UNSUPPORTED', `config.json: ${message}`, {
     hint: `Choose a checkpoint of one of the families ${supported}.`,
-    data: { modelType: type },
+    data: { modelType: shown(type) },
     exit: EXIT.data,
   })
 }

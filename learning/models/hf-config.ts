@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CotuneError, EXIT } from '#base'
+import { CotuneError, EXIT, shown, shownJson } from '#base'
 import { NEUTRAL_KEYS } from './neutral-keys.ts'
 
 /** A config.json as Hugging Face writes it; keys that change nothing here are kept and not looked at. */
@@ -34,8 +34,7 @@ function parseHfConfig<T>(schema: z.ZodType<T>, config: HfConfig): T {
   if (issue?.code === 'unrecognized_keys') throw unknownOption(`${key}.${issue.keys[0]}`)
   if (issue?.code === 'custom' && issue.params?.supported !== undefined && value !== undefined)
     throw configUnsupported(key, value, `supported: ${String(issue.params.supported)}`)
-  const problem =
-    value === undefined ? 'is missing' : `${issue?.message}, got ${JSON.stringify(value)}`
+  const problem = value === undefined ? 'is missing' : `${issue?.message}, got ${shownJson(value)}`
   throw configInvalid(key, `${key} ${problem}`)
 }
 
@@ -48,11 +47,14 @@ export function configInvalid(key: string, message: string): CotuneError {
 }
 
 export function configUnsupported(key: string, value: unknown, supported: string): CotuneError {
-  return unsupported(key, `${key} ${JSON.stringify(value)} is not supported (${supported})`)
+  return unsupported(key, `${key} ${shownJson(value)} is not supported (${supported})`)
 }
 
 function unknownOption(key: string): CotuneError {
-  return unsupported(key, `the option ${key} is not known, and may change what the model computes`)
+  return unsupported(
+    key,
+    `the option ${shown(key)} is not known, and may change what the model computes`,
+  )
 }
 
 function unsupported(key: string, message: string): CotuneError {

@@ -3,7 +3,8 @@ import { CotuneError, EXIT, isCotuneError, readJson, readRegularFile, shown } fr
 
 export const INDEX_FILE = 'model.safetensors.index.json'
 
-const MAX_BYTES = 16_000_000
+/** A line takes about 100 bytes. */
+const MAX_BYTES = 4_000_000
 
 /** `model.safetensors.index.json`: which shard holds which tensor. */
 export interface ShardIndex {

@@ -1,4 +1,4 @@
-import { CotuneError, EXIT, sha256Hex, utf8 } from '#base'
+import { CotuneError, EXIT, isCotuneError, sha256Hex, utf8 } from '#base'
 import { byteEnds } from './byte-ends.ts'
 import { LibraryTokenizer } from './library.ts'
 import { specialIds } from './special-ids.ts'
@@ -28,7 +28,24 @@ export interface TokenizerOptions {
  */
 export function createTokenizer(file: TokenizerFile, options: TokenizerOptions = {}): Tokenizer {
   const name = options.name ?? 'tokenizer.json'
-  const library = createLibrary(file, options, name)
+  try {
+    const tokenizer = build(file, options, name)
+    // Each component has its own rules for its options; only the library knows them all, and of some not before use.
+    tokenizer.decode(tokenizer.encode('A 1').ids)
+    return tokenizer
+  } catch (cause) {
+    if (isCotuneError(cause)) throw cause
+    throw new CotuneError('TOKENIZER_UNSUPPORTED', `${name}: a part of it is not supported`, {
+      hint: 'Use a tokenizer that @huggingface/tokenizers can load.',
+      data: { file: name },
+      exit: EXIT.data,
+      cause,
+    })
+  }
+}
+
+function build(file: TokenizerFile, options: TokenizerOptions, name: string): Tokenizer {
+  const library = createLibrary(file, options)
   const surfaces = tokenSurfaces(file)
   const unknown = unknownId(file)
   const { eosId, padId } = specialIds(file, options.config ?? {}, name)
@@ -61,32 +78,19 @@ export function createTokenizer(file: TokenizerFile, options: TokenizerOptions =
   }
 }
 
-function createLibrary(
-  file: TokenizerFile,
-  options: TokenizerOptions,
-  name: string,
-): LibraryTokenizer {
+function createLibrary(file: TokenizerFile, options: TokenizerOptions): LibraryTokenizer {
   const parse = options.parseSpecialTokens ?? false
   const added = parse ? file.added_tokens : file.added_tokens.filter(({ special }) => !special)
   // The library's clean-up eats spaces before apostrophes.
   const config = { ...options.config, clean_up_tokenization_spaces: false }
-  try {
-    const library = new LibraryTokenizer(
-      { ...file, post_processor: null, added_tokens: added },
-      config,
-    )
-    if (file.model.type === 'Unigram') {
-      const special = file.added_tokens.filter((token) => token.special)
-      const reserved = new Set(special.map(({ content }) => content))
-      library.model = new CachedUnigramModel(file.model, reserved)
-    }
-    return library
-  } catch (cause) {
-    throw new CotuneError('TOKENIZER_UNSUPPORTED', `${name}: a part of it is not supported`, {
-      hint: 'Use a tokenizer that @huggingface/tokenizers can load.',
-      data: { file: name },
-      exit: EXIT.data,
-      cause,
-    })
+  const library = new LibraryTokenizer(
+    { ...file, post_processor: null, added_tokens: added },
+    config,
+  )
+  if (file.model.type === 'Unigram') {
+    const special = file.added_tokens.filter((token) => token.special)
+    const reserved = new Set(special.map(({ content }) => content))
+    library.model = new CachedUnigramModel(file.model, reserved)
   }
+  return library
 }

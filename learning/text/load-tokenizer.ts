@@ -12,8 +12,11 @@ import { createTokenizer, type TokenizerOptions } from './create-tokenizer.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { isObject, malformed, parseTokenizerFile, type TokenizerFile } from './tokenizer-file.ts'
 
-/** The largest in use, of multilingual models, have 35 MB. */
+/** The largest in use, of multilingual models, have 35 MB: some 130 bytes a token. */
 const MAX_BYTES = 100_000_000
+const MAX_BYTES_A_TOKEN = 1_000
+/** For what is there beside the tokens. */
+const SPARE_BYTES = 4_000_000
 
 /**
  * Reads `tokenizer.json` of a Hugging Face style folder, and beside it, if there, `tokenizer_config.json` and
@@ -26,7 +29,8 @@ export async function loadTokenizer(
   options: Pick<TokenizerOptions, 'parseSpecialTokens'> = {},
 ): Promise<Tokenizer> {
   const name = join(folder, 'tokenizer.json')
-  const bytes = await readOptional(name)
+  const { vocab_size } = await readSettings(join(folder, 'config.json'))
+  const bytes = await readOptional(name, mostBytes(vocab_size))
   if (bytes === undefined) {
     throw new CotuneError('TOKENIZER_NOT_FOUND', `${name} does not exist`, {
       hint: 'Put the tokenizer.json of the model into its folder.',
@@ -39,8 +43,7 @@ export async function loadTokenizer(
     ...(await readSettings(join(folder, 'special_tokens_map.json'))),
     ...(await readSettings(join(folder, 'tokenizer_config.json'))),
   }
-  const modelConfig = await readSettings(join(folder, 'config.json'))
-  checkIds(file, modelConfig.vocab_size, name)
+  checkIds(file, vocab_size, name)
   return createTokenizer(file, { ...options, config, name, digest: sha256Hex(bytes) })
 }
 
@@ -63,6 +66,12 @@ export async function saveTokenizer(
   )
 }
 
+/** A tokenizer that has no use for its model must not cost memory. */
+function mostBytes(vocabularySize: unknown): number {
+  if (typeof vocabularySize !== 'number') return MAX_BYTES
+  return Math.min(MAX_BYTES, SPARE_BYTES + vocabularySize * MAX_BYTES_A_TOKEN)
+}
+
 function checkIds(file: TokenizerFile, limit: unknown, name: string): void {
   if (typeof limit !== 'number' || !Number.isInteger(limit)) return
   const { model, added_tokens } = file
@@ -70,6 +79,7 @@ function checkIds(file: TokenizerFile, limit: unknown, name: string): void {
   let largest = -1
   for (const id of ids) largest = Math.max(largest, id)
   for (const { id } of added_tokens) largest = Math.max(largest, id)
+  if (added_tokens.length > limit) throw malformed(name, 'adds more tokens than the model has')
   if (largest < limit) return
   throw new CotuneError('TOKENIZER_ID_RANGE', `${name} has id ${largest}, vocab_size is ${limit}`, {
     hint: 'The tokenizer belongs to another model: fetch both from the same place.',
@@ -87,9 +97,9 @@ async function readSettings(path: string): Promise<Readonly<Record<string, unkno
   return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== null))
 }
 
-async function readOptional(path: string): Promise<Uint8Array | undefined> {
+async function readOptional(path: string, maxBytes = SPARE_BYTES): Promise<Uint8Array | undefined> {
   try {
-    return await readRegularFile(path, MAX_BYTES)
+    return await readRegularFile(path, maxBytes)
   } catch (cause) {
     if (!isCotuneError(cause, 'FILE_UNREADABLE')) throw cause
     if (cause.data.missing === true) return undefined

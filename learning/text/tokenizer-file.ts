@@ -1,4 +1,4 @@
-import { CotuneError, EXIT } from '#base'
+import { CotuneError, EXIT, shownJson } from '#base'
 
 export interface AddedTokenFile {
   readonly id: number
@@ -84,10 +84,10 @@ function modelType(model: Json, name: string): TokenizerFile['model']['type'] {
   if (type === undefined && Array.isArray(model.merges)) return 'BPE'
   throw new CotuneError(
     'TOKENIZER_UNSUPPORTED',
-    `${name}: model type ${JSON.stringify(type)} is not supported`,
+    `${name}: model type ${shownJson(type)} is not supported`,
     {
       hint: 'Use a tokenizer whose model is BPE, Unigram or WordPiece.',
-      data: { file: name, type },
+      data: { file: name, type: shownJson(type) },
       exit: EXIT.data,
     },
   )
@@ -101,8 +101,9 @@ function checkVocabulary(model: Json, name: string): void {
     if (!Array.isArray(vocab) || vocab.length === 0 || !vocab.every(isPiece)) {
       throw malformed(name, '"model.vocab" is not a list of [piece, score]')
     }
-    if (model.unk_id !== null && model.unk_id !== undefined && !vocab.at(Number(model.unk_id))) {
-      throw malformed(name, `"model.unk_id" ${String(model.unk_id)} is not in the vocabulary`)
+    const unknown = model.unk_id ?? undefined
+    if (unknown !== undefined && !(isId(unknown) && unknown < vocab.length)) {
+      throw malformed(name, `"model.unk_id" ${shownJson(unknown)} is not in the vocabulary`)
     }
     return
   }
@@ -125,18 +126,32 @@ function parseAddedToken(value: unknown, name: string): AddedTokenFile {
 
 function parseComponent(file: Json, key: string, name: string): ComponentFile | null {
   const value = file[key] ?? null
-  if (value === null) return null
+  return value === null ? null : checkComponent(value, key, name)
+}
+
+function checkComponent(value: unknown, key: string, name: string): ComponentFile {
   if (!isObject(value) || typeof value.type !== 'string')
     throw malformed(name, `"${key}" has no "type"`)
-  return { ...value, type: value.type }
+  const { pattern, type } = value
+  // The library prints a pattern that it does not know, as it is, on the terminal.
+  if (pattern !== undefined && !isPattern(pattern))
+    throw malformed(name, `"${key}" has a pattern that is neither a text nor a regular expression`)
+  for (const part of nestedIn(value)) checkComponent(part, key, name)
+  return { ...value, type }
+}
+
+function isPattern(pattern: unknown): boolean {
+  return isObject(pattern) && typeof (pattern.Regex ?? pattern.String) === 'string'
+}
+
+function nestedIn({ normalizers, pretokenizers, decoders, processors }: Json): readonly unknown[] {
+  return [normalizers, pretokenizers, decoders, processors].find(Array.isArray) ?? []
 }
 
 /** The component and all nested in it (in a `Sequence`), outermost first. */
 export function componentsOf(component: ComponentFile | null): readonly ComponentFile[] {
   if (component === null) return []
-  const { normalizers, pretokenizers, decoders, processors } = component
-  const nested = [normalizers, pretokenizers, decoders, processors].find(Array.isArray) ?? []
-  return [component, ...nested.flatMap((part: ComponentFile) => componentsOf(part))]
+  return [component, ...nestedIn(component).flatMap((part) => componentsOf(part as ComponentFile))]
 }
 
 export function malformed(name: string, what: string, cause?: unknown): CotuneError {

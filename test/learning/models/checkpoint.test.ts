@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createRandom } from '#base'
+import { bytesOf, createRandom } from '#base'
 import { tensor } from '#engine'
 import {
   checkpointDigest,
@@ -11,6 +11,7 @@ import {
   type HfConfig,
   initialise,
   loadCheckpoint,
+  openCheckpoint,
   saveCheckpoint,
 } from '#learning/models'
 import { forward, largestDifference } from './forward.ts'
@@ -97,10 +98,80 @@ it.each([
     },
     'MODEL_WEIGHTS_NOT_FOUND',
   ],
+  [
+    'a configuration that names a key twice',
+    { 'config.json': '{"a":1,"a":2}' },
+    'MODEL_CONFIG_NOT_JSON',
+  ],
+  [
+    'a configuration nested without end',
+    { 'config.json': `{"a":${'['.repeat(1_000_000)}` },
+    'MODEL_CONFIG_NOT_JSON',
+  ],
+  [
+    'a configuration without end',
+    { 'config.json': ' '.repeat(5_000_000) },
+    'MODEL_CONFIG_NOT_FOUND',
+  ],
+  [
+    'architectures that are no names',
+    { 'config.json': '{"model_type":"x","architectures":[{"toString":1}]}' },
+    'MODEL_TYPE_UNSUPPORTED',
+  ],
+  [
+    'a tokenizer far too large for its model',
+    { 'config.json': JSON.stringify(TINY.llama), 'tokenizer.json': ' '.repeat(5_000_000) },
+    'TOKENIZER_NOT_FOUND',
+  ],
 ])('refuses %s', async (_, files: Record<string, string>, code) => {
   const path = await mkdtemp(join(folder, 'bad-'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text)
   await expect(loadCheckpoint(path)).rejects.toThrow(expect.objectContaining({ code }))
+})
+
+it('refuses a tensor that lies in another shard than the index says', async () => {
+  const { model, weights } = randomModel(TINY.llama, 'shards')
+  const names = [...weights.keys()]
+  const shardOf = (i: number) => (i % 2 === 0 ? 'a.safetensors' : 'b.safetensors')
+  const write = async (path: string, map: Readonly<Record<string, string>>) => {
+    await mkdir(path)
+    await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
+    for (const shard of ['a.safetensors', 'b.safetensors']) {
+      const held = names.filter((_, i) => shardOf(i) === shard)
+      const tensors = new Map(held.map((name) => [name, weights.get(name)!]))
+      await writeFile(join(path, shard), encodeSafetensors(tensors))
+    }
+    const index = join(path, 'model.safetensors.index.json')
+    await writeFile(index, JSON.stringify({ weight_map: map }))
+  }
+  const map = Object.fromEntries(names.map((name, i) => [name, shardOf(i)]))
+  await write(join(folder, 'shards'), map)
+  expect((await loadCheckpoint(join(folder, 'shards'))).weights).toEqual(weights)
+  await write(join(folder, 'wrong-shard'), { ...map, [names[0]!]: 'b.safetensors' })
+  await expect(loadCheckpoint(join(folder, 'wrong-shard'))).rejects.toMatchObject({
+    code: 'MODEL_INDEX_INVALID',
+    message: expect.stringContaining(`puts tensor ${names[0]} into b.safetensors`),
+  })
+})
+
+it('opens a folder without reading it, and reads it in pieces', async () => {
+  const { model, weights } = randomModel({ ...TINY.llama, vocab_size: 40_000 }, 'pieces')
+  const path = join(folder, 'pieces')
+  await saveCheckpoint(path, { model, weights })
+  const { tensors } = await openCheckpoint(path)
+  expect([...tensors.keys()]).toEqual([...model.parameters.keys()])
+  const stored = tensors.get('model.embed_tokens.weight')!
+  expect(stored.byteLength).toBeGreaterThan(2 ** 21)
+  const pieces: Uint8Array[] = []
+  for await (const piece of stored.readPieces()) pieces.push(piece.slice())
+  expect(pieces.length).toBeGreaterThan(2)
+  const bytes = Buffer.concat(pieces)
+  expect(bytes.equals(bytesOf(weights.get(stored.name)!.data))).toBe(true)
+  const file = await readFile(stored.path)
+  const end = stored.byteOffset + stored.byteLength
+  expect(bytes.equals(file.subarray(stored.byteOffset, end))).toBe(true)
+  await truncate(stored.path, stored.byteOffset + 10)
+  await expect(stored.read()).rejects.toMatchObject({ code: 'SAFETENSORS_TRUNCATED' })
 })
 
 it('digests tell models with other numbers or another configuration apart', () => {

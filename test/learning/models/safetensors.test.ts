@@ -93,6 +93,18 @@ describe('refuses', () => {
       fileOf(`{"a":${entry([2], [0, 8])},"b":${entry([2], [4, 12])}}`, 12),
       'SAFETENSORS_OFFSETS_INVALID',
     ],
+    ['a header longer than any', fileOf(' '.repeat(9_000_000), 0), 'SAFETENSORS_HEADER_LENGTH'],
+    ['a header that begins with a space', fileOf(` ${good}`, 8), 'SAFETENSORS_HEADER_INVALID'],
+    [
+      'metadata that are no text',
+      fileOf(`{"__metadata__":{"a":1},"a":${entry([2], [0, 8])}}`, 8),
+      'SAFETENSORS_HEADER_INVALID',
+    ],
+    [
+      'a field twice',
+      fileOf(`{"a":{"dtype":"F32","shape":[9],"shape":[2],"data_offsets":[0,8]}}`, 8),
+      'SAFETENSORS_TENSOR_REPEATED',
+    ],
     ['missing data', fileOf(good, 4), 'SAFETENSORS_TRUNCATED'],
     ['data too many', fileOf(good, 12), 'SAFETENSORS_HEADER_INVALID'],
   ]
