@@ -1,6 +1,7 @@
 import { CotuneError } from '#base'
 import {
   add,
+  concat,
   divide,
   equal,
   erf,
@@ -62,19 +63,41 @@ export function gradients(loss: Node, wrt: readonly Node[]): Node[] {
     if (wanted.has(node) || node.inputs.some((operand) => depends.has(operand))) depends.add(node)
   }
 
-  const found = new Map<Node, Node>([[loss, expand(scalar(1), loss.shape)]])
+  const parts = new Map<Node, readonly Node[]>([[loss, [expand(scalar(1), loss.shape)]]])
+  const found = new Map<Node, Node>()
   for (const node of order.toReversed()) {
-    const gradient = found.get(node)
-    if (!gradient || !depends.has(node)) continue
+    const own = parts.get(node)
+    if (!own || !depends.has(node)) continue
+    const gradient = joined(own) ?? own.reduce((sum, part) => add(sum, part))
+    found.set(node, gradient)
     const contributions = applyTable(rules, node, gradient)
     node.inputs.forEach((operand, index) => {
       const contribution = contributions[index]
       if (!contribution || !depends.has(operand)) return
-      const soFar = found.get(operand)
-      found.set(operand, soFar ? add(soFar, contribution) : contribution)
+      parts.set(operand, [...(parts.get(operand) ?? []), contribution])
     })
   }
   return wrt.map((node) => found.get(node) ?? zeros(node.shape))
+}
+
+/** Gradients of slices that make up the whole, as of a joint projection: one join instead of padding and adding each. */
+function joined(parts: readonly Node[]): Node | undefined {
+  const pads = parts.filter((part) => part.operator === 'pad')
+  const axis = pads[0]?.parameters.axis
+  if (axis === undefined || pads.length < Math.max(2, parts.length)) return undefined
+  pads.sort((a, b) => a.parameters.before - b.parameters.before)
+  let end = 0
+  for (const { inputs, parameters } of pads) {
+    if (parameters.axis !== axis || parameters.before !== end) return undefined
+    end += inputs[0].shape[axis] ?? 0
+  }
+  const whole = end === pads[0]?.shape[axis]
+  return whole
+    ? concat(
+        pads.map(({ inputs }) => inputs[0]),
+        axis,
+      )
+    : undefined
 }
 
 /**

@@ -54,6 +54,28 @@ describe('gradients', () => {
     ])
   })
 
+  it('joins the gradients of slices that make up the whole, and adds those of others', async () => {
+    const x = engine.variable('x', [2, 6])
+    const gradientOf = async (cuts: readonly (readonly [number, number])[]) => {
+      const losses = cuts.map(([start, end], i) =>
+        engine.sum(engine.multiply(engine.slice(x, 1, start, end), engine.scalar(i + 1))),
+      )
+      const [gradient] = engine.gradients(losses.reduce(engine.add), [x])
+      const { g } = await evaluate({ g: gradient! })
+      return { operator: gradient!.operator, row: [...g!.data.slice(0, 6)] }
+    }
+    const parts = [
+      [2, 3],
+      [0, 2],
+      [3, 6],
+    ] as const
+    expect(await gradientOf(parts)).toEqual({ operator: 'concat', row: [2, 2, 1, 3, 3, 3] })
+    const overlapping = [...parts, [1, 4]] as const
+    expect(await gradientOf(overlapping)).toEqual({ operator: 'add', row: [2, 6, 5, 7, 3, 3] })
+    const gap = await gradientOf(parts.slice(0, 2))
+    expect(gap).toEqual({ operator: 'add', row: [2, 2, 1, 0, 0, 0] })
+  })
+
   it('refuses a loss that is not one number', () => {
     const x = engine.input('x', [2])
     expect(() => engine.gradients(x, [x])).toThrow(
