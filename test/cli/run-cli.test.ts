@@ -118,6 +118,7 @@ describe('status', () => {
     expect(page.exitCode).toBe(EXIT.ok)
     expect(page.stdout).toContain('kitchen · device · ready')
     expect(page.stdout).toContain('round 1/3 collecting, 1 of 2 updates')
+    expect(page.stdout).toContain('learning runs on cpu (onnxruntime); worst delay')
     const json = await cotune(withHome('status', '--json'))
     expect(JSON.parse(json.stdout)).toEqual(status)
   })

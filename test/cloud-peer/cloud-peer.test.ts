@@ -113,7 +113,13 @@ describe('a cloud peer', () => {
       ['kitchen', true],
       ['garage', true],
     ])
-    expect(after).toMatchObject({ role: 'cloud', ready: true, schema: 'cotune.status/1' })
+    expect(after).toMatchObject({
+      role: 'cloud',
+      ready: true,
+      schema: 'cotune.status/1',
+      engine: { provider: 'cpu' },
+    })
+    expect(after.loopDelayMs).toBeGreaterThanOrEqual(0)
 
     const told = await a.ask()
     expect(receiptIn(told)).toMatchObject({ outcome: 'counted', round: 1 })

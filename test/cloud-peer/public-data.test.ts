@@ -46,6 +46,21 @@ const importing = (request: Partial<ImportRequest> & { readonly path: string }) 
   )
 
 describe('importing public rows', () => {
+  it('reads many back in order, page by page', async () => {
+    const many = Array.from({ length: 2_500 }, (_, i) => ({
+      example: {
+        id: `r${String(i).padStart(5, '0')}`,
+        instruction: '',
+        input: `${i}`,
+        output: 'a',
+      },
+      heldOut: false,
+    }))
+    store.examples.add('many', 'many.jsonl', many)
+    const read = await store.examples.training()
+    expect(read.map(({ id }) => id)).toEqual(many.map(({ example }) => example.id))
+  })
+
   it('takes the public half only, once', async () => {
     const path = await fileOf(rows)
     const first = await importing({ path, use: 'train' })

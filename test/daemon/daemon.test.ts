@@ -59,8 +59,10 @@ describe('a device', { timeout: 180_000 }, () => {
       expect(status.dpmVersion).toBe(1)
     })
     const status = await client.call('GET /v1/status')
+    expect(status.loopDelayMs).toBeGreaterThanOrEqual(0)
     expect(status).toMatchObject({
       role: 'device',
+      engine: { provider: 'cpu' },
       name: 'kitchen',
       runId: joined.runId,
       alerts: [],
