@@ -1,5 +1,5 @@
 import { CotuneError } from '#base'
-import type { Node, Operator, Operators } from './node.ts'
+import type { CachedAttention, Node, Operator, Operators } from './node.ts'
 import { inferType } from './shapes.ts'
 import { type DType, type Shape, sizeOf, tensor } from './tensor.ts'
 import type { WeightFormat } from './weights.ts'
@@ -193,6 +193,38 @@ export function inverseDeviation(x: Node, epsilon: number): Node {
  */
 export function rotary(x: Node, positions: Node, cosines: Node, sines: Node): Node {
   return build('rotary', [x, positions, cosines, sines], {})
+}
+
+/**
+ * Causal attention of new tokens to themselves and to earlier ones whose keys and values are cached; heads of queries share
+ * those of keys in groups (Ainslie et al. 2023). No gradient.
+ *
+ * The N = B * S new tokens lie row by row. Row b has lengths[b] tokens with them; of the cache its first
+ * max(0, lengths[b] - S) columns count. Either no row has a past (prompts of unequal length, padded on the right to the longest,
+ * whose padding gives what it may), or S is 1, or B is 1.
+ *
+ * @param queries [N, H * D], heads of size D, which must be a multiple of 8
+ * @param keys [N, G * D], as are `values`; G divides H
+ * @param cachedKeys [B, G, T, D], as are `cachedValues`; T may be 0
+ * @param lengths int32 [B]
+ */
+export function cachedAttention(
+  operands: {
+    readonly queries: Node
+    readonly keys: Node
+    readonly values: Node
+    readonly cachedKeys: Node
+    readonly cachedValues: Node
+    readonly lengths: Node
+  },
+  parameters: CachedAttention,
+): Node {
+  const { queries, keys, values, cachedKeys, cachedValues, lengths } = operands
+  return build(
+    'cachedAttention',
+    [queries, keys, values, cachedKeys, cachedValues, lengths],
+    parameters,
+  )
 }
 
 // Shapes.

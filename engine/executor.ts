@@ -40,10 +40,14 @@ export interface Session {
   readonly program: Program
   /**
    * Runs the program once on `feeds` (every input of the program, by name) and applies its updates to the variables.
+   * Returns all outputs unless told which.
    *
    * @throws ENGINE_UNKNOWN_FEED, ENGINE_MISSING_FEED, ENGINE_WRONG_TENSOR, ENGINE_SESSION_CLOSED
    */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    options?: { readonly outputs?: readonly string[] },
+  ): Promise<Record<string, Tensor>>
   /**
    * Sets variables; those not named keep their value. The arrays must not change afterwards.
    *

@@ -232,6 +232,7 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
   rotary: ({ inputs: [, positions, cosines, sines] }, g) => [
     rotary(g, positions, cosines, negate(sines)),
   ],
+  cachedAttention: () => [],
 
   transpose: ({ parameters: { permutation } }, g) => {
     const inverse = permutation.map((_, axis) => permutation.indexOf(axis))

@@ -1,6 +1,7 @@
 export * from './builders.ts'
 export { createExecutor } from './create-executor.ts'
 export { createProgram } from './create-program.ts'
+export { DYNAMIC_SIZES } from './dynamic-sizes.ts'
 export type {
   CompileInit,
   Executor,

@@ -7,6 +7,7 @@ interface Operands {
   readonly 2: readonly [Node, Node]
   readonly 3: readonly [Node, Node, Node]
   readonly 4: readonly [Node, Node, Node, Node]
+  readonly 6: readonly [Node, Node, Node, Node, Node, Node]
   readonly any: readonly Node[]
 }
 
@@ -26,6 +27,16 @@ interface Reduction {
 }
 interface Normalisation {
   readonly epsilon: number
+}
+export interface CachedAttention {
+  /** What the product of queries and keys is multiplied with. */
+  readonly scale: number
+  /** A token sees itself and the `window - 1` tokens before it; all before it if left out. */
+  readonly window?: number | undefined
+  /** Scaled scores s become c tanh(s / c). */
+  readonly softcap?: number | undefined
+  /** One a head: a score loses this much for each token of distance (ALiBi). */
+  readonly alibiSlopes?: readonly number[] | undefined
 }
 
 /**
@@ -75,6 +86,7 @@ export interface Operators {
   layerNorm: Takes<3, Normalisation>
   inverseDeviation: Takes<1, Normalisation>
   rotary: Takes<4>
+  cachedAttention: Takes<6, CachedAttention>
 
   transpose: Takes<1, { readonly permutation: readonly number[] }>
   reshape: Takes<1, { readonly shape: Shape }>

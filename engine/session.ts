@@ -1,4 +1,5 @@
 import { CotuneError } from '#base'
+import { type BoundSizes, bindShape } from './dynamic-sizes.ts'
 import type { Session } from './executor.ts'
 import { describeNode, type Node, type NodeOf } from './node.ts'
 import type { Program } from './program.ts'
@@ -10,6 +11,7 @@ export interface Runtime<Value> {
   run(
     inputs: ReadonlyMap<string, Value>,
     variables: ReadonlyMap<string, Value>,
+    asked: Asked,
   ): Promise<{
     readonly outputs: ReadonlyMap<string, Value>
     readonly updates: ReadonlyMap<string, Value>
@@ -19,6 +21,13 @@ export interface Runtime<Value> {
   /** Frees a value that nothing refers to any more. */
   release(value: Value): void
   close(): Promise<void>
+}
+
+/** What one run is about beside its values. */
+export interface Asked {
+  /** Names of the outputs to return. */
+  readonly outputs: readonly string[]
+  readonly sizes: BoundSizes
 }
 
 /** A session on a runtime: checks what is fed, holds the variables, serves one call after the other. */
@@ -57,13 +66,17 @@ export function createSession<Value>(program: Program, runtime: Runtime<Value>):
 
   return {
     program,
-    run: (feeds) =>
+    run: (feeds, { outputs: names = [...program.outputs.keys()] } = {}) =>
       inTurn(async () => {
+        const sizes = new Map<number, number>()
         const inputs = new Map<string, Value>()
-        for (const [name, tensor] of checkFeeds(program, feeds)) {
+        for (const [name, tensor] of checkFeeds(program, feeds, sizes)) {
           inputs.set(name, runtime.fromTensor(tensor))
         }
-        const { outputs, updates } = await runtime.run(inputs, variables)
+        const { outputs, updates } = await runtime.run(inputs, variables, {
+          outputs: names,
+          sizes,
+        })
         for (const value of inputs.values()) runtime.release(value)
         for (const [name, value] of updates) setVariable(name, value)
         const tensors: Record<string, Tensor> = {}
@@ -128,6 +141,7 @@ export function checkWeights(
 function* checkFeeds(
   program: Program,
   feeds: Readonly<Record<string, Tensor>>,
+  sizes: Map<number, number>,
 ): Generator<readonly [string, Tensor]> {
   for (const name of Object.keys(feeds)) {
     if (program.inputs.has(name)) continue
@@ -142,7 +156,7 @@ function* checkFeeds(
         hint: 'Feed every input at every run.',
       })
     }
-    checkTensor(node, tensor)
+    checkTensor(node, tensor, sizes)
     yield [name, tensor]
   }
 }
@@ -162,10 +176,10 @@ function checkWeight(node: NodeOf<'weight'>, value: WeightValue): void {
   if (!sameFormat || !sameShape(value.shape, node.shape)) throw wrongTensor(node as Node, value)
 }
 
-function checkTensor(node: Node, tensor: Tensor): void {
+function checkTensor(node: Node, tensor: Tensor, sizes = new Map<number, number>()): void {
   const { dtype, shape, data } = tensor
   const wanted = node.dtype === 'int32' ? Int32Array : Float32Array
-  if (dtype === node.dtype && data instanceof wanted && sameShape(shape, node.shape)) return
+  if (dtype === node.dtype && data instanceof wanted && bindShape(node.shape, shape, sizes)) return
   throw wrongTensor(node, tensor)
 }
 

@@ -216,6 +216,29 @@ const rules: OperatorTable<[], TypeAndShape> = {
     if (!sameShape(cosines.shape, sines.shape)) fail(node, 'the two tables differ in shape')
     return { dtype: 'float32', shape: x.shape }
   },
+  cachedAttention: (node) => {
+    const [queries, keys, values, cachedKeys, cachedValues, lengths] = node.inputs
+    requireDType(node, 5, 'int32')
+    const [batch = 0, groups = 0, , headSize = 0] = cachedKeys.shape
+    const [tokens = 0, width = 0] = queries.shape
+    const heads = width / headSize
+    if (cachedKeys.shape.length !== 4 || !sameShape(cachedKeys.shape, cachedValues.shape)) {
+      fail(node, 'the cached keys and values must be [batch, groups, columns, head size]')
+    }
+    if (headSize % 8 !== 0) fail(node, 'the head size must be a multiple of 8')
+    if (!sameShape(queries.shape, [tokens, width]) || !Number.isInteger(heads / groups)) {
+      fail(node, 'queries must be [tokens, heads * head size], with heads a multiple of groups')
+    }
+    for (const rows of [keys, values]) {
+      if (!sameShape(rows.shape, [tokens, groups * headSize])) {
+        fail(node, 'keys and values must be [tokens, groups * head size]')
+      }
+    }
+    if (!sameShape(lengths.shape, [batch])) fail(node, 'there must be one length a row')
+    const { alibiSlopes } = node.parameters
+    if (alibiSlopes && alibiSlopes.length !== heads) fail(node, 'there must be one slope a head')
+    return { dtype: 'float32', shape: queries.shape }
+  },
 
   transpose: (node) => {
     const [x] = node.inputs

@@ -2,7 +2,10 @@ import { CotuneError } from '#base'
 
 export type DType = 'float32' | 'int32'
 
-/** Dimensions, outermost first; `[]` is a scalar. Every dimension is known when the graph is built. */
+/**
+ * Dimensions, outermost first; `[]` is a scalar. Every dimension is known when the graph is built, or a multiple of one of
+ * `DYNAMIC_SIZES`.
+ */
 export type Shape = readonly number[]
 
 /** Values in row-major order. */

@@ -1,4 +1,5 @@
 import { CotuneError } from '#base'
+import { requireFixed } from './dynamic-sizes.ts'
 import { describeNode, type Node } from './node.ts'
 import { printNode } from './print.ts'
 import type { Program } from './program.ts'
@@ -9,7 +10,7 @@ import { sameShape, sizeOf } from './tensor.ts'
  * Holds a program against what every pass relies on: operands come before their readers, dtypes and shapes are what
  * the rules say, constants are as long as their shape, updates match their variables.
  *
- * @throws ENGINE_PROGRAM_INVALID with the offending node printed.
+ * @throws ENGINE_PROGRAM_INVALID with the offending node printed; ENGINE_DYNAMIC_SIZE for a weight or variable of a dynamic size.
  */
 export function verify(program: Program): void {
   const known = new Set<Node>()
@@ -24,6 +25,7 @@ export function verify(program: Program): void {
     if (node.operator === 'constant' && node.parameters.data.length !== sizeOf(shape)) {
       fail(node, `holds ${node.parameters.data.length} values`)
     }
+    if (node.operator === 'weight' || node.operator === 'variable') requireFixed(node, shape)
     known.add(node)
   }
   for (const [name, update] of program.updates) {

@@ -1,4 +1,4 @@
-import type { Lowering } from './lowering.ts'
+import { type Lowering, MICROSOFT } from './lowering.ts'
 import type { Product } from './product.ts'
 import { blocksOf, lowerQuantisedProduct } from './quantised-weights.ts'
 
@@ -12,7 +12,7 @@ export function lowerProduct(product: Product, lowering: Lowering): string {
     return lowering.emit(node, 'MatMul', { inputs, suffix })
   return lowering.emit(node, 'FusedMatMul', {
     inputs,
-    domain: 'com.microsoft',
+    domain: MICROSOFT,
     attributes: {
       transA: transposeA ? 1 : 0,
       transB: transposeB ? 1 : 0,

@@ -2,6 +2,9 @@ import type { Node } from '../node.ts'
 import type { WeightValue } from '../weights.ts'
 import { type Attributes, ONNX_TYPE, OnnxGraph } from './onnx-graph.ts'
 
+/** The domain of ONNX Runtime's own operators. */
+export const MICROSOFT = 'com.microsoft'
+
 /** Names of a lowered program's inputs and outputs. */
 export const onnxName = {
   input: (name: string): string => `input:${name}`,

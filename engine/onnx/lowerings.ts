@@ -1,16 +1,16 @@
 import { bytesOf } from '#base'
+import { dynamicSizeOf, requireFixed } from '../dynamic-sizes.ts'
 import type { Node, NodeOf, OperatorTable } from '../node.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
+import { lowerCachedAttention } from './cached-attention.ts'
 import { lowerCrossEntropy, lowerCrossEntropySlope } from './lower-cross-entropy.ts'
 import { lowerProduct } from './lower-product.ts'
-import { type Lowering, onnxName } from './lowering.ts'
+import { type Lowering, MICROSOFT, onnxName } from './lowering.ts'
 import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
 import { blocksOf, dequantised, lowerQuantisedGather } from './quantised-weights.ts'
 
 /** Weights from this many elements on stay outside the encoded model. */
 const EXTERNAL_SIZE = 1_024
-
-const MICROSOFT = 'com.microsoft'
 
 /** The ONNX operator of this name, with no attributes. */
 const as =
@@ -55,7 +55,7 @@ function zeros(node: Node, shape: Shape, lowering: Lowering): string {
   const zero = lowering.shared('zero', () =>
     lowering.graph.addInitializer('zero', Float32Array.of(0), []),
   )
-  const inputs = [zero, lowering.graph.integers(shape)]
+  const inputs = [zero, lowering.graph.integers(requireFixed(node, shape))]
   return lowering.emit(node, 'Expand', { inputs, suffix: '_zeros' })
 }
 
@@ -180,10 +180,13 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
     })
   },
 
+  cachedAttention: lowerCachedAttention,
+
   transpose: (node, lowering) =>
     lowering.emit(node, 'Transpose', { attributes: { perm: node.parameters.permutation } }),
-  reshape: (node, lowering) => withIntegers(node, lowering, 'Reshape', [node.shape]),
-  expand: (node, lowering) => withIntegers(node, lowering, 'Expand', [node.shape]),
+  reshape: (node, lowering) => withIntegers(node, lowering, 'Reshape', [reshapeTarget(node)]),
+  expand: (node, lowering) =>
+    withIntegers(node, lowering, 'Expand', [requireFixed(node, node.shape)]),
   slice: (node, lowering) => {
     const { axis, start, end } = node.parameters
     return withIntegers(node, lowering, 'Slice', [[start], [end], [axis]])
@@ -215,7 +218,7 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   // updates where ids repeat.
   scatterAdd: (node, lowering) => {
     const [ids, updates] = node.inputs
-    const count = sizeOf(ids.shape)
+    const count = sizeOf(requireFixed(node, ids.shape))
     const width = sizeOf(updates.shape) / count
     const reshaped = (value: string, shape: Shape, suffix: string) =>
       lowering.emit(node, 'Reshape', {
@@ -264,6 +267,16 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   cast: (node, lowering) =>
     lowering.emit(node, 'Cast', { attributes: { to: ONNX_TYPE[node.parameters.dtype] } }),
   stopGradient: (node, lowering) => lowering.value(node.inputs[0]),
+}
+
+/** What is not known yet is left to the runtime, which can work out one dimension. */
+function reshapeTarget(node: Node): Shape {
+  const target = node.shape.map((dimension) =>
+    dynamicSizeOf(dimension) === undefined ? dimension : -1,
+  )
+  return target.filter((dimension) => dimension === -1).length > 1
+    ? requireFixed(node, node.shape)
+    : target
 }
 
 /** 1 / sqrt(mean(squares) + epsilon) over the last axis. */

@@ -1,6 +1,7 @@
 import { parse, relative } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { bytesOf, utf8 } from '#base'
+import { dynamicSizeOf } from '../dynamic-sizes.ts'
 import type { DType, Shape } from '../tensor.ts'
 import { type Bytes, isFilePiece } from '../weights.ts'
 import {
@@ -168,7 +169,10 @@ function valueInfo(
   dtype: DType,
   shape: Shape,
 ): MessageInitShape<typeof ValueInfoProtoSchema> {
-  const dim = shape.map((dimension) => ({ dimValue: BigInt(dimension) }))
+  // A dimension that is known only when the program runs stays unsaid.
+  const dim = shape.map((dimension) =>
+    dynamicSizeOf(dimension) === undefined ? { dimValue: BigInt(dimension) } : {},
+  )
   return { name, type: { tensorType: { elemType: ONNX_TYPE[dtype], shape: { dim } } } }
 }
 

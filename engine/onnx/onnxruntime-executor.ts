@@ -76,16 +76,17 @@ function hasBlocks({ weights }: Program): boolean {
 function createRuntime(
   ort: Ort,
   session: InferenceSession,
-  { outputs, updates }: LoweredProgram,
+  lowered: LoweredProgram,
 ): Runtime<OrtTensor> {
-  const fetches = session.outputNames
   return {
-    run: async (inputs, variables) => {
+    run: async (inputs, variables, { outputs }) => {
       const feeds: Record<string, OrtTensor> = {}
       for (const [name, value] of inputs) feeds[onnxName.input(name)] = value
       for (const [name, value] of variables) feeds[onnxName.variable(name)] = value
+      const asked = new Map([...lowered.outputs].filter(([name]) => outputs.includes(name)))
+      const fetches = [...asked.values(), ...lowered.updates.values()]
       const results = await session.run(feeds, fetches)
-      return { outputs: pick(results, outputs), updates: pick(results, updates) }
+      return { outputs: pick(results, asked), updates: pick(results, lowered.updates) }
     },
     fromTensor: ({ dtype, data, shape }) => new ort.Tensor(dtype, data, shape),
     toTensor,

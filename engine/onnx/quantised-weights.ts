@@ -1,10 +1,9 @@
 import type { Node } from '../node.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
 import type { BlockFormat, Blocks, QuantisedTensor } from '../weights.ts'
-import type { Lowering } from './lowering.ts'
+import { type Lowering, MICROSOFT } from './lowering.ts'
 import type { Product } from './product.ts'
 
-const MICROSOFT = 'com.microsoft'
 
 /** Products on 8-bit integers, accumulated in 32 bits: ONNX Runtime's kernels for it are the fast ones. */
 const INT8_ACCURACY = 4

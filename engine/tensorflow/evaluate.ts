@@ -1,16 +1,8 @@
 import type * as tensorflow from '@tensorflow/tfjs-core'
 import type { Node, OperatorTable } from '../node.ts'
 import { sizeOf } from '../tensor.ts'
-
-export type Tf = typeof tensorflow
-export type TfTensor = tensorflow.Tensor
-
-/** What evaluation reads: the library, the value of each operand, and those of the leaves. */
-export interface Evaluation {
-  readonly tf: Tf
-  value(node: Node): TfTensor
-  leaf(node: Node): TfTensor
-}
+import { evaluateCachedAttention } from './cached-attention.ts'
+import type { Evaluation, Tf, TfTensor } from './evaluation.ts'
 
 type Unary = (tf: Tf, x: TfTensor) => TfTensor
 type Binary = (tf: Tf, a: TfTensor, b: TfTensor) => TfTensor
@@ -108,6 +100,7 @@ export const evaluations: OperatorTable<[Evaluation], TfTensor> = {
     ]
     return tf.concat([...turned, ...others], -1)
   },
+  cachedAttention: evaluateCachedAttention,
 
   transpose: ({ inputs: [x], parameters: { permutation } }, { tf, value }) =>
     tf.transpose(value(x), [...permutation]),

@@ -1,5 +1,5 @@
 import { CotuneError, errorMessage } from '#base'
-import type { Tf } from './evaluate.ts'
+import type { Tf } from './evaluation.ts'
 
 export interface LoadedTensorflow {
   readonly tf: Tf

@@ -1,3 +1,4 @@
+import { bindSizes } from '../bind-sizes.ts'
 import type { Executor } from '../executor.ts'
 import { applyTable, type Node } from '../node.ts'
 import type { Program } from '../program.ts'
@@ -5,7 +6,8 @@ import { inMemory } from '../quantise.ts'
 import { checkWeights, createSession, type Runtime } from '../session.ts'
 import type { Tensor } from '../tensor.ts'
 import type { WeightValue } from '../weights.ts'
-import { type Evaluation, evaluations, type Tf, type TfTensor } from './evaluate.ts'
+import { evaluations } from './evaluate.ts'
+import type { Evaluation, Tf, TfTensor } from './evaluation.ts'
 import { loadTensorflow } from './load-tensorflow.ts'
 
 /** Runs programs node by node in TensorFlow.js, on its native library where that is installed, else on WebAssembly. */
@@ -26,29 +28,31 @@ function createRuntime(
   weights: ReadonlyMap<string, WeightValue>,
 ): Runtime<TfTensor> {
   const fromTensor = ({ data, shape, dtype }: Tensor) => tf.tensor(data, [...shape], dtype)
-  const frozen = new Map<Node, TfTensor>()
+  /** By id, which a node keeps when sizes are put in. */
+  const frozen = new Map<number, TfTensor>()
   for (const [name, node] of program.weights) {
     const value = weights.get(name)
-    if (value) frozen.set(node, fromTensor(inMemory(value)))
+    if (value) frozen.set(node.id, fromTensor(inMemory(value)))
   }
   for (const node of program.nodes) {
     if (node.operator !== 'constant') continue
-    frozen.set(node, fromTensor({ dtype: node.dtype, ...node.parameters }))
+    frozen.set(node.id, fromTensor({ dtype: node.dtype, ...node.parameters }))
   }
-  const garbage = lastReads(program)
 
   return {
-    run: async (inputs, variables) => {
+    run: async (inputs, variables, { sizes, outputs }) => {
+      const bound = sizes.size === 0 ? program : bindSizes(program, sizes)
+      const garbage = lastReads(bound)
       const values = new Map<Node, TfTensor>()
-      const leaves = new Map<Node, TfTensor | undefined>(frozen)
-      for (const [name, node] of program.inputs) leaves.set(node, inputs.get(name))
-      for (const [name, node] of program.variables) leaves.set(node, variables.get(name))
+      const leaves = new Map<number, TfTensor | undefined>(frozen)
+      for (const [name, { id }] of bound.inputs) leaves.set(id, inputs.get(name))
+      for (const [name, { id }] of bound.variables) leaves.set(id, variables.get(name))
       const evaluation: Evaluation = {
         tf,
         value: (node) => required(values.get(node), node),
-        leaf: (node) => required(leaves.get(node), node),
+        leaf: (node) => required(leaves.get(node.id), node),
       }
-      for (const node of program.nodes) {
+      for (const node of bound.nodes) {
         values.set(
           node,
           tf.tidy(() => applyTable(evaluations, node, evaluation)),
@@ -57,8 +61,9 @@ function createRuntime(
       }
       const copies = (nodes: ReadonlyMap<string, Node>) =>
         new Map([...nodes].map(([name, node]) => [name, evaluation.value(node).clone()]))
-      const result = { outputs: copies(program.outputs), updates: copies(program.updates) }
-      for (const node of [...program.outputs.values(), ...program.updates.values()]) {
+      const asked = new Map([...bound.outputs].filter(([name]) => outputs.includes(name)))
+      const result = { outputs: copies(asked), updates: copies(bound.updates) }
+      for (const node of [...bound.outputs.values(), ...bound.updates.values()]) {
         const value = values.get(node)
         if (value && !value.isDisposed) value.dispose()
       }

@@ -64,6 +64,32 @@ const two = (
     twin,
   }))
 
+const cachedAttentionCases: readonly OperatorCase[] = [
+  { name: 'steps of unequal rows', batch: 3, tokens: 3, columns: 6, lengths: [7, 1, 4] },
+  { name: 'prompts', batch: 2, tokens: 6, columns: 1, lengths: [3, 3] },
+  { name: 'a chunk of one prompt', batch: 1, tokens: 3, columns: 5, lengths: [7] },
+  { name: 'a window', batch: 2, tokens: 2, columns: 7, lengths: [8, 3], more: { window: 3 } },
+  { name: 'soft caps', batch: 2, tokens: 4, columns: 3, lengths: [2, 2], more: { softcap: 0.5 } },
+  {
+    name: 'slopes',
+    batch: 2,
+    tokens: 2,
+    columns: 7,
+    lengths: [8, 3],
+    more: { alibiSlopes: [0.5, 0.25, 0.125, 0.0625] },
+  },
+].map(({ name, batch, tokens, columns, lengths, more }) => ({
+  operator: 'cachedAttention',
+  title: `cachedAttention, ${name}`,
+  shapes: [[tokens, 32], [tokens, 16], [tokens, 16], ...Array(2).fill([batch, 2, columns, 8])],
+  build: (queries: Node, keys: Node, values: Node, cachedKeys: Node, cachedValues: Node) =>
+    engine.cachedAttention(
+      { queries, keys, values, cachedKeys, cachedValues, lengths: ids(lengths, [batch]) },
+      { scale: 0.7, ...more },
+    ),
+  forwardOnly: true,
+}))
+
 const matmulCases: readonly OperatorCase[] = [
   { a: [2, 3], b: [3, 4] },
   { a: [2, 2, 3], b: [3, 2] },
@@ -113,6 +139,7 @@ const reductions = Object.entries({ sum, mean, max }).flatMap(([name, reduce]): 
 
 /** At least one case for each operator; a test holds the list against the operator table. */
 export const operatorCases: readonly OperatorCase[] = [
+  ...cachedAttentionCases,
   ...two('add', engine.add, (tf, a, b) => tf.add(a, b)),
   ...two('subtract', engine.subtract, (tf, a, b) => tf.sub(a, b)),
   ...two('multiply', engine.multiply, (tf, a, b) => tf.mul(a, b)),

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '#base'
 import * as engine from '#engine'
-import { evaluations, type Tf, type TfTensor } from '../../engine/tensorflow/evaluate.ts'
+import { evaluations } from '../../engine/tensorflow/evaluate.ts'
+import type { Tf, TfTensor } from '../../engine/tensorflow/evaluation.ts'
 import { type OperatorCase, operatorCases } from './cases.ts'
 import { onOracle } from './tensorflow-oracle.ts'
 
