@@ -4,7 +4,6 @@ import type { BlockFormat, Blocks, QuantisedTensor } from '../weights.ts'
 import { type Lowering, MICROSOFT } from './lowering.ts'
 import type { Product } from './product.ts'
 
-
 /** Products on 8-bit integers, accumulated in 32 bits: ONNX Runtime's kernels for it are the fast ones. */
 const INT8_ACCURACY = 4
 

@@ -1,83 +1,90 @@
-import { type Tensor, tensor, zeroTensor } from '#engine'
-import type { ModelConfig } from '#learning/models'
-import { keysName, valuesName } from './decoding-programs.ts'
+import { type Tensor, tensor } from '#engine'
+import { cachedHeadSize, type ModelConfig } from '#learning/models'
+import { keysName, valuesName } from './decoding-program.ts'
+
+/** Columns are added by so many: more would be read for nothing, fewer would move what is there more often. */
+const COLUMN_STEP = 64
 
 /**
- * The keys and values of a batch while it is decoded, [B, G, T, D] a layer. Programs read these very arrays; what a
- * step adds, one column a row, is written into them here, so the cache is never copied.
+ * The keys and values of rows that are being decoded, [rows, G, T, W] a layer. Runs read these arrays as they are; what a run adds,
+ * a few columns a row, is written into them here. T grows with the longest row.
  */
 export class CacheColumns {
-  readonly #tensors: Readonly<Record<string, Tensor>>
-  readonly #filled: Tensor
-  /** How many columns of each row are filled. */
+  /** Tokens of each row. */
   readonly lengths: Int32Array
-  readonly #rowHeads: number
+  readonly #rows: number
   readonly #heads: number
-  readonly #columns: number
-  readonly #headSize: number
+  readonly #width: number
+  readonly #data = new Map<string, Float32Array>()
+  #columns = 0
 
-  constructor(config: ModelConfig, batch: number, columns: number) {
-    const { layers, keyValueHeads, headSize } = config
-    const tensors: Record<string, Tensor> = {}
-    for (let layer = 0; layer < layers; layer++)
+  constructor(config: ModelConfig, rows: number) {
+    this.#rows = rows
+    this.#heads = config.keyValueHeads
+    this.#width = cachedHeadSize(config)
+    this.lengths = new Int32Array(rows)
+    for (let layer = 0; layer < config.layers; layer++)
       for (const name of [keysName(layer), valuesName(layer)])
-        tensors[name] = zeroTensor([batch, keyValueHeads, columns, headSize])
-    this.#tensors = tensors
-    this.#filled = zeroTensor([batch, columns])
-    this.lengths = new Int32Array(batch)
-    this.#rowHeads = batch * keyValueHeads
-    this.#heads = keyValueHeads
-    this.#columns = columns
-    this.#headSize = headSize
+        this.#data.set(name, new Float32Array())
   }
 
-  /** What the step program is fed beside its tokens. */
-  feeds(): Record<string, Tensor> {
-    return { ...this.#tensors, filled: this.#filled }
-  }
-
-  /** The position of each row's next token, [B, 1]. */
-  positions(): Tensor {
-    return tensor(Int32Array.from(this.lengths), [this.lengths.length, 1])
+  /** The cache of `count` rows from `first` on, as a run is fed it. Rows without a token need no columns. */
+  feeds(first: number, count: number): Record<string, Tensor> {
+    const isEmpty = this.lengths.subarray(first, first + count).every((length) => length === 0)
+    const columns = isEmpty ? 0 : this.#columns
+    const shape = [count, this.#heads, columns, this.#width]
+    const row = this.#heads * columns * this.#width
+    return Object.fromEntries(
+      [...this.#data].map(([name, data]) => [
+        name,
+        tensor(data.subarray(first * row, (first + count) * row), shape),
+      ]),
+    )
   }
 
   /**
-   * Takes the keys and values of prompts, [B, G, P, D] a layer, of which the first `lengths[b]` columns count; the
-   * others are overwritten one by one as the row grows.
+   * Takes what a run of `lengths.length` rows from `first` on adds: of each row's [S, G * W] the first `lengths[i]` tokens.
    */
-  start(outputs: Readonly<Record<string, Tensor>>, lengths: Int32Array): void {
-    const width = Math.min(outputs[keysName(0)]!.shape[2]!, this.#columns) * this.#headSize
-    this.#copy(outputs, width, () => 0)
-    this.lengths.set(lengths)
-    this.#filled.data.fill(0)
-    for (const [row, length] of lengths.entries())
-      this.#filled.data.fill(1, row * this.#columns, row * this.#columns + length)
-  }
-
-  /** Takes the keys and values of one more token a row, [B, G, 1, D] a layer. A full row keeps what it has. */
-  append(outputs: Readonly<Record<string, Tensor>>): void {
-    this.#copy(outputs, this.#headSize, (row) => Math.min(this.lengths[row]!, this.#columns - 1))
-    for (const [row, length] of this.lengths.entries()) {
-      if (length >= this.#columns) continue
-      this.#filled.data[row * this.#columns + length] = 1
-      this.lengths[row] = length + 1
-    }
-  }
-
-  #copy(
+  append(
     outputs: Readonly<Record<string, Tensor>>,
-    width: number,
-    columnOf: (row: number) => number,
+    first: number,
+    lengths: readonly number[],
   ): void {
-    for (const [name, { data: cache }] of Object.entries(this.#tensors)) {
-      const { data } = outputs[name]!
-      const stride = data.length / this.#rowHeads
-      for (let rowHead = 0; rowHead < this.#rowHeads; rowHead++) {
-        const column = columnOf(Math.floor(rowHead / this.#heads))
-        const from = rowHead * stride
-        const to = (rowHead * this.#columns + column) * this.#headSize
-        cache.set(data.subarray(from, from + width), to)
-      }
+    this.#reserve(Math.max(...lengths.map((length, i) => this.lengths[first + i]! + length)))
+    const [heads, width, columns] = [this.#heads, this.#width, this.#columns]
+    for (const [name, cache] of this.#data) {
+      const data = outputs[name]!.data as Float32Array
+      const stride = data.length / lengths.length
+      for (const [i, length] of lengths.entries())
+        for (let head = 0; head < heads; head++) {
+          const start = this.lengths[first + i]!
+          let to = (((first + i) * heads + head) * columns + start) * width
+          for (let token = 0; token < length; token++, to += width) {
+            const from = i * stride + (token * heads + head) * width
+            cache.set(data.subarray(from, from + width), to)
+          }
+        }
     }
+    for (const [i, length] of lengths.entries()) this.lengths[first + i]! += length
+  }
+
+  /** Puts one row in the place of another. */
+  move(from: number, to: number): void {
+    const row = this.#heads * this.#columns * this.#width
+    for (const data of this.#data.values()) data.copyWithin(to * row, from * row, (from + 1) * row)
+    this.lengths[to] = this.lengths[from]!
+  }
+
+  #reserve(columns: number): void {
+    if (columns <= this.#columns) return
+    const wanted = COLUMN_STEP * Math.ceil(columns / COLUMN_STEP)
+    const [before, after] = [this.#columns * this.#width, wanted * this.#width]
+    for (const [name, data] of this.#data) {
+      const grown = new Float32Array(this.#rows * this.#heads * after)
+      for (let i = 0; before > 0 && i * before < data.length; i++)
+        grown.set(data.subarray(i * before, (i + 1) * before), i * after)
+      this.#data.set(name, grown)
+    }
+    this.#columns = wanted
   }
 }

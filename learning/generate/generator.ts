@@ -1,13 +1,12 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { CotuneError } from '#base'
-import { type Executor, type Tensor, tensor } from '#engine'
+import type { Executor, Tensor } from '#engine'
 import { type AdapterLayer, type AdapterWeights, toLeaves } from '#learning/lora'
 import type { Checkpoint } from '#learning/models'
 import type { Tokenizer } from '#learning/text'
-import { CacheColumns } from './cache-columns.ts'
-import { type DecoderPair, DecoderSessions } from './decoder-sessions.ts'
-import { promptLengths } from './prompt-lengths.ts'
-import { textStream } from './text-stream.ts'
+import { AnswerText } from './answer-text.ts'
+import { type DecodingRow, decodeRows } from './decode-rows.ts'
+import { Decoder } from './decoder.ts'
+import { checkSampling, createSampler, isGreedy, type Sampling } from './sampling.ts'
 
 export interface GeneratorInit {
   readonly checkpoint: Pick<Checkpoint, 'model' | 'weights' | 'tokenizer'>
@@ -16,7 +15,7 @@ export interface GeneratorInit {
   /** `live` lets `setParameters` replace the weights, as full tuning needs; default `frozen`, which is faster. */
   readonly base?: 'frozen' | 'live'
   readonly executor: Executor
-  /** Rows decoded together. */
+  /** Rows decoded together, at most. */
   readonly batch: number
   /** Longest prompt in tokens; of longer ones the end counts. */
   readonly maxPrompt: number
@@ -27,6 +26,10 @@ export interface GeneratorInit {
 }
 
 export interface GenerateOptions {
+  /** For all prompts, or one for each. The most probable token unless told. */
+  readonly sampling?: Sampling | readonly Sampling[]
+  /** Strings that end an answer; they are not part of it. */
+  readonly stop?: readonly string[]
   /** Text as it comes, for the prompt of that index. */
   readonly onToken?: (text: string, index: number) => void
   /** Prompts answered so far. */
@@ -34,95 +37,146 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal
 }
 
-/** A prompt on its way: `index` is its place among those given. */
-interface Row {
-  readonly index: number
-  readonly prompt: Int32Array
-  readonly answer: number[]
-  done: boolean
+export interface GenerateIdsOptions extends Omit<GenerateOptions, 'stop' | 'onToken'> {
+  /** Each token of an answer as it comes; what returns `true` ends the answer. */
+  readonly onId?: (id: number, index: number) => unknown
+  /** After the last token of an answer. */
+  readonly onEnd?: (index: number) => void
 }
 
-/** Greedy decoding with a key-value cache, a batch at a time. */
+/**
+ * Decoding with a key-value cache, many prompts at once: a row whose answer ends makes room for the next prompt. The model is compiled
+ * once; adapters, prompts and settings change without.
+ */
 export class Generator {
   readonly #init: GeneratorInit
   readonly #stopIds: ReadonlySet<number>
-  readonly #lengths: readonly number[]
-  readonly #sessions: DecoderSessions
+  readonly #decoder: Decoder
 
-  private constructor(init: GeneratorInit) {
-    const { checkpoint, executor, adapters = [], base = 'frozen' } = init
-    const { model, weights, tokenizer } = checkpoint
+  private constructor(init: GeneratorInit, decoder: Decoder) {
+    const { model, tokenizer } = init.checkpoint
     this.#init = init
+    this.#decoder = decoder
     this.#stopIds = new Set(
       init.stopIds ?? [...(tokenizer ? [tokenizer.eosId] : []), ...model.config.eosIds],
     )
-    this.#sessions = new DecoderSessions({ model, weights, base, adapters, executor })
-    this.#lengths = promptLengths(model, base, init.maxPrompt)
   }
 
-  /**
-   * Programs are compiled when the first prompt of their length comes.
-   *
-   * @throws CotuneError MODEL_CONTEXT_EXCEEDED
-   */
+  /** @throws CotuneError MODEL_CONTEXT_EXCEEDED */
   static async create(init: GeneratorInit): Promise<Generator> {
-    const { checkpoint, maxPrompt, maxNew } = init
-    const { contextLength } = checkpoint.model.config
-    if (maxPrompt + maxNew > contextLength)
+    const { checkpoint, maxPrompt, maxNew, executor, adapters = [], base = 'frozen' } = init
+    const { model, weights } = checkpoint
+    const { contextLength } = model.config
+    const limit = maxPrompt + maxNew
+    if (limit > contextLength)
       throw new CotuneError(
         'MODEL_CONTEXT_EXCEEDED',
         `the model reads ${contextLength} tokens at most, ${maxPrompt} + ${maxNew} were asked for`,
         { hint: 'Shorten prompts or answers, or choose a model with a longer context.' },
       )
-    return new Generator(init)
+    const decoder = await Decoder.create({ model, weights, base, adapters, executor, limit })
+    return new Generator(init, decoder)
   }
 
   /** Sets all tensors of an adapter. */
   async setAdapter(name: string, weights: AdapterWeights): Promise<void> {
-    await this.#sessions.write(toLeaves(name, weights))
+    await this.#decoder.write(toLeaves(name, weights))
   }
 
   /** Sets parameters of a `live` base by their Hugging Face names. */
   async setParameters(weights: ReadonlyMap<string, Tensor>): Promise<void> {
-    await this.#sessions.write(weights)
+    await this.#decoder.write(weights)
   }
 
   /**
    * The answers to `prompts`, in their order, without what ends them.
    *
-   * @throws CotuneError GENERATE_NO_TOKENIZER
+   * @throws CotuneError GENERATE_NO_TOKENIZER, GENERATE_SAMPLING_INVALID
    */
   async generate(prompts: readonly string[], options: GenerateOptions = {}): Promise<string[]> {
-    const { onToken, ...rest } = options
+    const { onToken, stop = [], ...rest } = options
     const tokenizer = this.#tokenizer()
-    const stream = onToken && textStream(tokenizer, onToken)
+    const texts = prompts.map(() => new AnswerText(tokenizer, stop))
+    const show = (text: string, index: number) => {
+      if (text !== '') onToken?.(text, index)
+    }
     const ids = prompts.map((prompt) => tokenizer.encode(prompt).ids)
-    const answers = await this.generateIds(ids, { ...rest, ...(stream ? { onId: stream } : {}) })
-    return answers.map((answer) => tokenizer.decode(answer))
+    await this.generateIds(ids, {
+      ...rest,
+      onId: (id, index) => {
+        show(texts[index]!.push(id), index)
+        return texts[index]!.stopped
+      },
+      onEnd: (index) => show(texts[index]!.end(), index),
+    })
+    return texts.map(({ text }) => text)
   }
 
-  /** The same on token ids; needs no tokenizer. */
+  /**
+   * The same on token ids; needs no tokenizer.
+   *
+   * @throws CotuneError GENERATE_SAMPLING_INVALID
+   */
   async generateIds(
     prompts: readonly Int32Array[],
-    options: Pick<GenerateOptions, 'onProgress' | 'signal'> & {
-      readonly onId?: (id: number, index: number) => void
-    } = {},
+    options: GenerateIdsOptions = {},
   ): Promise<Int32Array[]> {
-    const { batch } = this.#init
-    const rows = prompts.map((prompt, index) => this.#row(prompt, index))
-    // Prompts of like length share a batch, and with it a program no longer than they need.
-    const byLength = [...rows].sort((a, b) => a.prompt.length - b.prompt.length)
-    for (let start = 0; start < byLength.length; start += batch) {
-      options.signal?.throwIfAborted()
-      await this.#decode(byLength.slice(start, start + batch), options)
-      options.onProgress?.(Math.min(start + batch, byLength.length))
-      await turn()
+    const { signal, onProgress, onEnd } = options
+    let done = 0
+    const finish = (index: number) => {
+      onEnd?.(index)
+      onProgress?.(++done)
     }
-    return rows.map(({ answer }) => Int32Array.from(answer))
+    const answers = prompts.map((): number[] => [])
+    const rows = prompts.map((prompt, index) =>
+      this.#row(prompt, index, answers[index]!, { ...options, onEnd: finish }),
+    )
+    // Prompts of like length are read together, and are hardly padded then.
+    rows.sort((a, b) => a.prompt.length - b.prompt.length)
+    const { checkpoint, batch } = this.#init
+    await decodeRows({
+      decoder: this.#decoder,
+      config: checkpoint.model.config,
+      rows,
+      batch,
+      signal,
+    })
+    return answers.map((answer) => Int32Array.from(answer))
   }
 
   async close(): Promise<void> {
-    await this.#sessions.close()
+    await this.#decoder.close()
+  }
+
+  #row(
+    given: Int32Array,
+    index: number,
+    answer: number[],
+    { sampling = {}, onId, onEnd }: GenerateIdsOptions,
+  ): DecodingRow {
+    const { maxPrompt, maxNew, checkpoint } = this.#init
+    const { bosId, eosIds } = checkpoint.model.config
+    // A model reads at least one token.
+    const first = bosId ?? checkpoint.tokenizer?.eosId ?? eosIds[0] ?? 0
+    const prompt = given.length > 0 ? given.slice(-maxPrompt) : Int32Array.of(first)
+    const own = isList(sampling) ? (sampling[index] ?? {}) : sampling
+    checkSampling(own)
+    const sample = isGreedy(own) ? undefined : createSampler(own, index)
+    const over = () => {
+      onEnd?.(index)
+      return undefined
+    }
+    return {
+      prompt,
+      needsLogits: sample !== undefined,
+      take: (next, logits) => {
+        const id = sample && logits ? sample(logits, [...prompt, ...answer]) : next
+        if (this.#stopIds.has(id)) return over()
+        answer.push(id)
+        if (onId?.(id, index) === true || answer.length === maxNew) return over()
+        return id
+      },
+    }
   }
 
   #tokenizer(): Tokenizer {
@@ -132,75 +186,8 @@ export class Generator {
       hint: 'Put the tokenizer.json of the model into its folder.',
     })
   }
-
-  #row(prompt: Int32Array, index: number): Row {
-    const { bosId } = this.#init.checkpoint.model.config
-    // A model reads at least one token.
-    const ids = prompt.length > 0 ? prompt : Int32Array.of(bosId ?? this.#tokenizer().eosId)
-    return { index, prompt: ids.slice(-this.#init.maxPrompt), answer: [], done: false }
-  }
-
-  async #decode(
-    rows: readonly Row[],
-    { signal, onId }: { signal?: AbortSignal; onId?: (id: number, index: number) => void },
-  ): Promise<void> {
-    const { batch, maxNew, checkpoint } = this.#init
-    const longest = Math.max(...rows.map(({ prompt }) => prompt.length))
-    const prompt = this.#lengths.find((length) => length >= longest)!
-    // The last token of an answer is never read, so it needs no column.
-    const columns = Math.max(1, prompt + maxNew - 1)
-    const pair = await this.#sessions.pair({ batch, prompt, columns })
-
-    const take = (next: Tensor): void => {
-      for (const [b, row] of rows.entries()) {
-        if (row.done) continue
-        const id = next.data[b]!
-        row.done = this.#stopIds.has(id)
-        if (row.done) continue
-        row.answer.push(id)
-        onId?.(id, row.index)
-        row.done = row.answer.length === maxNew
-      }
-    }
-    const { outputs, lengths } = await readPrompts(pair, rows)
-    take(outputs.next!)
-    if (rows.every(({ done }) => done)) return
-    const cache = new CacheColumns(checkpoint.model.config, batch, columns)
-    cache.start(outputs, lengths)
-    const tokens = new Int32Array(batch)
-    tokens.set(outputs.next!.data)
-    while (rows.some(({ done }) => !done)) {
-      signal?.throwIfAborted()
-      if (onId) await turn()
-      const step = await pair.step.run({
-        tokens: tensor(tokens, [batch, 1]),
-        positions: cache.positions(),
-        ...cache.feeds(),
-      })
-      cache.append(step)
-      take(step.next!)
-      tokens.set(step.next!.data)
-    }
-  }
 }
 
-/** Runs the prefill program; rows that the batch has too many read one token of padding. */
-async function readPrompts(
-  { prefill, shape }: DecoderPair,
-  rows: readonly Row[],
-): Promise<{ outputs: Record<string, Tensor>; lengths: Int32Array }> {
-  const tokens = new Int32Array(shape.batch * shape.prompt)
-  const lengths = new Int32Array(shape.batch).fill(1)
-  for (const [b, { prompt }] of rows.entries()) {
-    tokens.set(prompt, b * shape.prompt)
-    lengths[b] = prompt.length
-  }
-  const outputs = await prefill.run({
-    tokens: tensor(tokens, [shape.batch, shape.prompt]),
-    last: tensor(
-      lengths.map((length) => length - 1),
-      [shape.batch],
-    ),
-  })
-  return { outputs, lengths }
+function isList(sampling: Sampling | readonly Sampling[]): sampling is readonly Sampling[] {
+  return Array.isArray(sampling)
 }

@@ -1,1 +1,7 @@
-export { type GenerateOptions, Generator, type GeneratorInit } from './generator.ts'
+export {
+  type GenerateIdsOptions,
+  type GenerateOptions,
+  Generator,
+  type GeneratorInit,
+} from './generator.ts'
+export type { Sampling } from './sampling.ts'

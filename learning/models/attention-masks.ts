@@ -1,77 +1,36 @@
-import {
-  add,
-  cast,
-  constant,
-  equal,
-  less,
-  multiply,
-  type Node,
-  reshape,
-  scalar,
-  subtract,
-} from '#engine'
+import { add, cast, constant, equal, multiply, type Node, reshape, scalar, subtract } from '#engine'
 import type { HiddenInputs } from './causal-model.ts'
 import type { LayerAttention } from './layer-attention.ts'
 
 /** Added to a score that must not count: exp of it is 0, and a row in which all are hidden still has no NaN. */
 const HIDDEN_SCORE = -1e9
 
-/** What is added to the scores over the new tokens' own columns and over the cache's. */
-export interface AttentionMask {
-  /** [1 or B, 1 or H, S, S]. */
-  readonly own: Node
-  /** [B, 1 or H, 1 or S, T]. */
-  readonly cached?: Node
-}
-
 /**
- * The masks of one forward pass: causal, within segments and windows, filled columns of the cache, and the distances of
- * ALiBi. Layers of one kind share a mask; a kind that no layer asks for is never built.
+ * What is added to the scores of one forward pass without a cache, [1 or B, 1 or H, S, S]: causal, within segments and
+ * windows, and the distances of ALiBi. Layers of one kind share a mask; a kind that no layer asks for is never built.
  */
-export function attentionMasks(inputs: HiddenInputs): (layer: LayerAttention) => AttentionMask {
-  const { tokens, positions, segments, cache } = inputs
+export function attentionMasks(inputs: HiddenInputs): (layer: LayerAttention) => Node {
+  const { tokens, positions, segments } = inputs
   const [batch, length] = tokens.shape as [number, number]
-  const cachedColumns = cache?.filled.shape[1] ?? 0
   const otherSegments = segments === undefined ? undefined : hideOtherSegments(segments)
-  const unfilled =
-    cache === undefined
-      ? undefined
-      : hideWhereZero(reshape(cache.filled, [batch, 1, 1, cachedColumns]))
-  // How far back columns lie, [B, 1, S, S or T]. Column t of the cache holds the row's token at position t.
   const where = cast(positions, 'float32')
-  const distancesTo = (columns: Node) => subtract(reshape(where, [batch, 1, length, 1]), columns)
-  const distances = distancesTo(reshape(where, [batch, 1, 1, length]))
-  const cachedDistances =
-    cache === undefined
-      ? undefined
-      : distancesTo(
-          constant(
-            Float32Array.from({ length: cachedColumns }, (_, t) => t),
-            [cachedColumns],
-          ),
-        )
+  const distances = subtract(
+    reshape(where, [batch, 1, length, 1]),
+    reshape(where, [batch, 1, 1, length]),
+  )
 
-  function build({ window, alibiSlopes }: LayerAttention): AttentionMask {
-    const lessByDistance = (mask: Node, byDistance: Node): Node => {
-      if (alibiSlopes === undefined) return mask
-      const slopes = Float32Array.from(alibiSlopes, (slope) => -slope)
-      return add(mask, multiply(byDistance, constant(slopes, [slopes.length, 1, 1])))
-    }
+  function build({ window, alibiSlopes }: LayerAttention): Node {
     const causal = causalMask(length, window ?? length)
     const visible = otherSegments === undefined ? causal : add(otherSegments, causal)
-    const own = lessByDistance(visible, distances)
-    if (unfilled === undefined || cachedDistances === undefined) return { own }
-    const near =
-      window === undefined
-        ? unfilled
-        : add(unfilled, hideWhereZero(less(cachedDistances, scalar(window))))
-    return { own, cached: lessByDistance(near, cachedDistances) }
+    if (alibiSlopes === undefined) return visible
+    const slopes = Float32Array.from(alibiSlopes, (slope) => -slope)
+    return add(visible, multiply(distances, constant(slopes, [slopes.length, 1, 1])))
   }
 
-  const built = new Map<string, AttentionMask>()
+  const built = new Map<string, Node>()
   return (layer) => {
     // A window that nothing reaches beyond hides nothing.
-    const reaches = layer.window !== undefined && layer.window < length + cachedColumns
+    const reaches = layer.window !== undefined && layer.window < length
     const kind = `${reaches ? layer.window : 'all'} ${layer.alibiSlopes ?? ''}`
     const { window: _, ...rest } = layer
     const mask = built.get(kind) ?? build(reaches ? layer : rest)

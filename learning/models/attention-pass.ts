@@ -1,6 +1,7 @@
-import type { Node } from '#engine'
+import { cachedAttention, type Node, pad, reshape, slice } from '#engine'
 import { attend, splitHeads } from './attention.ts'
-import { type AttentionMask, attentionMasks } from './attention-masks.ts'
+import { attentionMasks } from './attention-masks.ts'
+import { cachedHeadSize } from './cached-head-size.ts'
 import type { HiddenInputs, KeyValueCache, ModelConfig } from './causal-model.ts'
 import type { LayerAttention } from './layer-attention.ts'
 import { createRotations, type Rotation } from './rope.ts'
@@ -16,39 +17,71 @@ export class AttentionPass {
   readonly keys: Node[] = []
   readonly values: Node[] = []
   readonly #config: ModelConfig
-  readonly #maskOf: (layer: LayerAttention) => AttentionMask
+  readonly #inputs: HiddenInputs
   readonly #rotationOf: (layer: LayerAttention) => Rotation
-  readonly #batch: number
-  readonly #cache: KeyValueCache | undefined
+  #maskOf: ((layer: LayerAttention) => Node) | undefined
 
   /** @param columns the number of columns that the pass attends to at most */
   constructor(inputs: HiddenInputs, config: ModelConfig, columns: number) {
     this.#config = config
-    this.#maskOf = attentionMasks(inputs)
+    this.#inputs = inputs
     this.#rotationOf = createRotations(inputs.positions, columns, config.rope)
-    this.#batch = inputs.tokens.shape[0]!
-    this.#cache = inputs.cache
   }
 
   /** To be called once a layer, in their order. */
   layer(index: number): Attend {
-    const { attention, heads, keyValueHeads } = this.#config
-    const layer = attention[index]!
-    const split = (x: Node, count: number) => splitHeads(x, this.#batch, count)
-    return (q, k, v) => {
+    const { cache } = this.#inputs
+    const layer = this.#config.attention[index]!
+    return cache === undefined ? this.#attend(layer) : this.#attendCached(layer, cache, index)
+  }
+
+  #attend(layer: LayerAttention): Attend {
+    const { heads, keyValueHeads } = this.#config
+    const split = (x: Node, count: number) => splitHeads(x, this.#inputs.tokens.shape[0]!, count)
+    return (queries, keys, values) => {
       const rotate = this.#rotationOf(layer)
-      const keys = rotate(split(k, keyValueHeads))
-      const values = split(v, keyValueHeads)
-      this.keys.push(keys)
-      this.values.push(values)
+      this.#maskOf ??= attentionMasks(this.#inputs)
       const parts = {
-        queries: rotate(split(q, heads)),
-        keys,
-        values,
-        cachedKeys: this.#cache?.keys[index],
-        cachedValues: this.#cache?.values[index],
+        queries: rotate(split(queries, heads)),
+        keys: rotate(split(keys, keyValueHeads)),
+        values: split(values, keyValueHeads),
       }
       return attend(parts, layer, this.#maskOf(layer))
+    }
+  }
+
+  #attendCached(layer: LayerAttention, cache: KeyValueCache, index: number): Attend {
+    const { heads, keyValueHeads, headSize } = this.#config
+    const { scale, window, softcap, alibiSlopes } = layer
+    const [tokens] = this.#inputs.tokens.shape as [number]
+    const width = cachedHeadSize(this.#config)
+    const split = (x: Node, count: number) => reshape(x, [tokens, count, 1, headSize])
+    // Zeros at the end of a head change no score; those of a value are cut off again.
+    const flat = (x: Node) =>
+      reshape(width === headSize ? x : pad(x, 3, 0, width - headSize), [
+        tokens,
+        x.shape[1]! * width,
+      ])
+    return (q, k, v) => {
+      const rotate = this.#rotationOf(layer)
+      const keys = flat(rotate(split(k, keyValueHeads)))
+      const values = flat(split(v, keyValueHeads))
+      this.keys.push(keys)
+      this.values.push(values)
+      const mixed = cachedAttention(
+        {
+          queries: flat(rotate(split(q, heads))),
+          keys,
+          values,
+          cachedKeys: cache.keys[index]!,
+          cachedValues: cache.values[index]!,
+          lengths: cache.lengths,
+        },
+        { scale, window, softcap, alibiSlopes },
+      )
+      if (width === headSize) return mixed
+      const whole = slice(reshape(mixed, [tokens, heads, width]), 2, 0, headSize)
+      return reshape(whole, [tokens, heads * headSize])
     }
   }
 }

@@ -1,6 +1,5 @@
 import {
   add,
-  concat,
   matmul,
   multiply,
   type Node,
@@ -11,7 +10,6 @@ import {
   tanh,
   transpose,
 } from '#engine'
-import type { AttentionMask } from './attention-masks.ts'
 import type { LayerAttention } from './layer-attention.ts'
 
 /** Queries, keys and values of S new tokens, [B, heads or keyValueHeads, S, headSize]. */
@@ -19,46 +17,31 @@ export interface AttentionHeads {
   readonly queries: Node
   readonly keys: Node
   readonly values: Node
-  /** [B, keyValueHeads, T, headSize]. */
-  readonly cachedKeys?: Node | undefined
-  readonly cachedValues?: Node | undefined
 }
 
 /**
  * Scaled dot-product attention of grouped queries (Ainslie et al. 2023): [B, H, S, D] -> [B * S, H * D].
  *
  * Query heads of a group lie next to each other, so a group becomes more rows of one product with its shared keys,
- * and keys are never repeated. With a cache, scores over old and new columns are joined rather than keys, which would
- * copy the cache in each step. Windows and distances are in the mask.
+ * and keys are never repeated. Windows and distances are in the mask.
  */
 export function attend(
   heads: AttentionHeads,
   { scale, softcap }: LayerAttention,
-  mask: AttentionMask,
+  /** [1 or B, 1 or H, S, S], added to the scores. */
+  mask: Node,
 ): Node {
-  const { queries, keys, values, cachedKeys, cachedValues } = heads
+  const { queries, keys, values } = heads
   const [batch, headCount, length, headSize] = queries.shape as [number, number, number, number]
   const groups = keys.shape[1]!
   const rows = (headCount / groups) * length
   const factor = softcap === undefined ? scale : scale / softcap
   const grouped = reshape(queries, [batch, groups, rows, headSize])
-  const scoresOver = (columns: Node, hidden: Node): Node => {
-    const products = matmul(grouped, columns, { transposeB: true, scale: factor })
-    const scores = softcap === undefined ? products : multiply(tanh(products), scalar(softcap))
-    return add(reshape(scores, [batch, headCount, length, columns.shape[2]!]), hidden)
-  }
-  const group = (weights: Node): Node => reshape(weights, [batch, groups, rows, weights.shape[3]!])
-
-  let mixed: Node
-  const own = scoresOver(keys, mask.own)
-  if (cachedKeys === undefined || cachedValues === undefined || mask.cached === undefined) {
-    mixed = matmul(group(softmax(own)), values)
-  } else {
-    const columns = cachedKeys.shape[2]!
-    const weights = softmax(concat([scoresOver(cachedKeys, mask.cached), own], 3))
-    const old = matmul(group(slice(weights, 3, 0, columns)), cachedValues)
-    mixed = add(old, matmul(group(slice(weights, 3, columns, columns + length)), values))
-  }
+  const products = matmul(grouped, keys, { transposeB: true, scale: factor })
+  const capped = softcap === undefined ? products : multiply(tanh(products), scalar(softcap))
+  const scores = add(reshape(capped, [batch, headCount, length, length]), mask)
+  const weights = reshape(softmax(scores), [batch, groups, rows, length])
+  const mixed = matmul(weights, values)
   const byToken = transpose(reshape(mixed, [batch, headCount, length, headSize]), [0, 2, 1, 3])
   return reshape(byToken, [batch * length, headCount * headSize])
 }

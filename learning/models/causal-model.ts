@@ -67,32 +67,34 @@ export interface ParameterScope {
 
 /** Keys and values of tokens already read, for decoding. */
 export interface KeyValueCache {
-  /** One a layer, [B, keyValueHeads, T, headSize]. */
+  /** One a layer, [B, keyValueHeads, T, W] where W is `cachedHeadSize`; column t is the row's token at position t. */
   readonly keys: readonly Node[]
-  /** One a layer, [B, keyValueHeads, T, headSize]. */
+  /** One a layer, of the same shape. */
   readonly values: readonly Node[]
-  /** float32 [B, T]: 1 where column t holds the row's token at position t, else 0. */
-  readonly filled: Node
+  /** int32 [B]: tokens of each row, the new ones included. */
+  readonly lengths: Node
+  /** No row grows longer than this. */
+  readonly limit: number
 }
 
 export interface HiddenInputs {
-  /** int32 [B, S]. */
+  /** int32 [B, S]; with a cache [B * S, 1], one row's tokens after the other's. */
   readonly tokens: Node
-  /** int32 [B, S], from 0; at most the number of columns (S, or T + S with a cache) less one. */
+  /** int32 as `tokens`, from 0; at most the number of columns (S, or the limit of the cache) less one. */
   readonly positions: Node
   /**
    * int32 [B, S]: a token attends to earlier tokens of its own segment only; padding is segment 0.
    * Left out: each row is one segment.
    */
   readonly segments?: Node
-  /** Every new token also attends to the filled columns. Not together with `segments`. */
+  /** Every new token also attends to the earlier ones of its row, as `cachedAttention` says. Not together with `segments`. */
   readonly cache?: KeyValueCache
 }
 
 export interface HiddenStates {
   /** After the last normalisation, [B * S, hiddenSize]; row b * S + s is token s of row b. */
   readonly states: Node
-  /** Keys of these tokens, one a layer, [B, keyValueHeads, S, headSize]: what a cache is filled with. */
+  /** With a cache: what these tokens add to it, one a layer, [B * S, keyValueHeads * W]. */
   readonly keys: readonly Node[]
   readonly values: readonly Node[]
 }

@@ -7,7 +7,7 @@ import type { HiddenInputs, ModelConfig } from './causal-model.ts'
  * @throws CotuneError MODEL_CONTEXT_EXCEEDED
  */
 export function columnsOf({ tokens, cache }: HiddenInputs, config: ModelConfig): number {
-  const columns = tokens.shape[1]! + (cache?.filled.shape[1] ?? 0)
+  const columns = cache?.limit ?? tokens.shape[1]!
   if (columns <= config.contextLength) return columns
   throw new CotuneError(
     'MODEL_CONTEXT_EXCEEDED',

@@ -1,3 +1,4 @@
+export { cachedHeadSize } from './cached-head-size.ts'
 export type {
   CausalModel,
   Family,

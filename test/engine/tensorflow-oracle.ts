@@ -1,4 +1,4 @@
-import type { Tf } from '../../engine/tensorflow/evaluate.ts'
+import type { Tf } from '../../engine/tensorflow/evaluation.ts'
 
 /**
  * Runs `work` on the plain JavaScript backend of the full @tensorflow/tfjs, which also has the gradients of its
