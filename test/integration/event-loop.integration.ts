@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { LoopMonitor } from '#base'
 import type { Status } from '#protocols/api'
 import type { ChildPeer } from '../../cli/mesh/child-peer.ts'
 import { importMeshData, joinMesh } from '../../cli/mesh/co-tune.ts'
@@ -10,8 +11,8 @@ import { prepareMeshData } from '../../cli/mesh/mesh-data.ts'
 import { createMeshPlan } from '../../cli/mesh/mesh-plan.ts'
 import { SOURCE_COMMAND } from './source-command.ts'
 
-/** Issue 3: nobody waits longer for a peer that trains. On a busy machine a thread waits for a core too, which is no fault of ours. */
-const LIMIT_MS = Number(process.env.COTUNE_TEST_LOOP_MS ?? 50)
+/** Issue 3: nobody waits longer for a peer that trains. */
+const LIMIT_MS = 50
 
 let temporary: string
 let mesh: LocalMesh
@@ -49,18 +50,23 @@ it('answers within 50 ms at any time, whether it joins, imports, trains, seals o
   await cloud.client.call('POST /v1/run', { rounds: 1, quorum: 1, deadlineMs: 400_000 }, signal)
   const [device] = devices
   if (device === undefined) throw new Error('a device is needed')
-  const worst = { cloud: 0, device: 0 }
+  // This process does next to nothing: what it waits for a core, on a busy machine, a peer waits too.
+  const idle = new LoopMonitor()
+  await idle.start()
+  const worst = { cloud: 0, device: 0, idle: 0 }
   let status: Status
   do {
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     status = await statusOf(cloud, signal)
     worst.cloud = Math.max(worst.cloud, status.loopDelayMs)
+    worst.idle = Math.max(worst.idle, idle.worstMs)
     worst.device = Math.max(worst.device, (await statusOf(device, signal)).loopDelayMs)
   } while (status.dpmVersion < 1)
 
+  await idle.stop()
   process.stderr.write(`worst delay of the event loop, ms: ${JSON.stringify(worst)}\n`)
-  expect(worst.device).toBeLessThanOrEqual(LIMIT_MS)
-  expect(worst.cloud).toBeLessThanOrEqual(LIMIT_MS)
+  expect(worst.device).toBeLessThanOrEqual(LIMIT_MS + worst.idle)
+  expect(worst.cloud).toBeLessThanOrEqual(LIMIT_MS + worst.idle)
 })
 
 function statusOf(peer: ChildPeer, signal: AbortSignal): Promise<Status> {
