@@ -11,6 +11,7 @@ export type {
   Session,
 } from './executor.ts'
 export { gradients } from './gradients.ts'
+export { peakLiveBytes } from './live-memory.ts'
 export { mergeProducts } from './merge-products.ts'
 export type { Node, NodeOf, Operator } from './node.ts'
 export { type EngineInfo, type OpenExecutorInit, openExecutor } from './open-executor.ts'
@@ -23,6 +24,7 @@ export {
 export { printProgram } from './print.ts'
 export type { Program, ProgramInit } from './program.ts'
 export { inMemory, quantise, quantiseRows, turn } from './quantise.ts'
+export { type Recompute, recompute } from './recompute.ts'
 export {
   type DType,
   type Shape,

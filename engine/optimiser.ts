@@ -15,6 +15,7 @@ import {
   subtract,
   sum,
   variable,
+  where,
   zeros,
 } from './builders.ts'
 import { describeNode, type Node } from './node.ts'
@@ -37,6 +38,11 @@ export interface AdamWOptions {
   readonly clipNorm?: number
   /** Which variables decay: matrices, unless told. */
   readonly decays?: (name: string, shape: Shape) => boolean
+  /**
+   * Several runs make one step: each adds its gradients times `share` to those of the runs before, and only a run with
+   * `apply` 1 (else 0) changes the parameters. Both are scalars.
+   */
+  readonly accumulate?: { readonly share: Node; readonly apply: Node }
   /** Prefix of the names of the optimiser's own variables. */
   readonly prefix?: string
 }
@@ -46,7 +52,7 @@ export interface OptimiserStep {
   readonly updates: Readonly<Record<string, Node>>
   /** The optimiser's own variables; zeros before the first step. */
   readonly state: ReadonlyMap<string, Shape>
-  /** The global norm of the gradients before clipping. */
+  /** The global norm of the gradients, added up so far, before clipping. */
   readonly norm: Node
 }
 
@@ -72,6 +78,7 @@ export function adamW(
     weightDecay = 0,
     clipNorm,
     decays = (_, shape) => shape.length > 1,
+    accumulate,
     prefix = 'adamw/',
   }: AdamWOptions,
 ): OptimiserStep {
@@ -82,16 +89,25 @@ export function adamW(
     return variable(prefix + name, shape)
   }
 
+  const settled = (after: Node, before: Node): Node =>
+    accumulate === undefined ? after : where(accumulate.apply, after, before)
+
   const before = keep('step', [])
   const step = add(before, scalar(1))
-  updates[`${prefix}step`] = step
+  updates[`${prefix}step`] = settled(step, before)
   const correction1 = subtract(scalar(1), exp(multiply(step, scalar(Math.log(beta1)))))
   const correction2 = subtract(scalar(1), exp(multiply(step, scalar(Math.log(beta2)))))
   // m^ / (sqrt(v^) + eps) = m * (lr / c1) / (sqrt(v) / sqrt(c2) + eps): the corrections stay scalars.
   const rate = divide(learningRate, correction1)
   const inverseRoot = reciprocal(sqrt(correction2))
 
-  const groups = groupParameters(parameters, gradients, decays)
+  const groups = groupParameters(parameters, gradients, decays).map((group): Group => {
+    if (accumulate === undefined) return group
+    const name = `sum/${group.name}`
+    const gradient = add(keep(name, group.value.shape), multiply(group.gradient, accumulate.share))
+    updates[prefix + name] = multiply(gradient, subtract(scalar(1), accumulate.apply))
+    return { ...group, gradient, squares: square(gradient) }
+  })
   const norm = sqrt(
     groups.map(({ squares }) => sum(squares, undefined, { keepDims: false })).reduce(add),
   )
@@ -99,23 +115,18 @@ export function adamW(
   const scale1 = multiply(clip, scalar(1 - beta1))
   const scale2 = multiply(square(clip), scalar(1 - beta2))
   for (const { name, value, gradient, squares, decay, members } of groups) {
-    const m = add(
-      multiply(keep(`m/${name}`, value.shape), scalar(beta1)),
-      multiply(gradient, scale1),
-    )
-    const v = add(
-      multiply(keep(`v/${name}`, value.shape), scalar(beta2)),
-      multiply(squares, scale2),
-    )
-    updates[`${prefix}m/${name}`] = m
-    updates[`${prefix}v/${name}`] = v
+    const [m0, v0] = [keep(`m/${name}`, value.shape), keep(`v/${name}`, value.shape)]
+    const m = add(multiply(m0, scalar(beta1)), multiply(gradient, scale1))
+    const v = add(multiply(v0, scalar(beta2)), multiply(squares, scale2))
+    updates[`${prefix}m/${name}`] = settled(m, m0)
+    updates[`${prefix}v/${name}`] = settled(v, v0)
     const direction = divide(
       multiply(m, rate),
       add(multiply(sqrt(v), inverseRoot), scalar(epsilon)),
     )
     const shrink = subtract(scalar(1), multiply(learningRate, scalar(weightDecay)))
     const kept = decay && weightDecay !== 0 ? multiply(value, shrink) : value
-    Object.assign(updates, unflatten(subtract(kept, direction), members))
+    Object.assign(updates, unflatten(settled(subtract(kept, direction), value), members))
   }
   return { updates, state, norm }
 }
@@ -130,7 +141,10 @@ interface Group {
   readonly decay: boolean
 }
 
-/** Small tensors together, those that decay apart from those that do not; each large one alone. */
+/**
+ * Small tensors together, those that decay apart from those that do not; each large one alone. From the last parameter
+ * to the first, as gradients come: a group that needs early layers would otherwise make all others wait.
+ */
 function groupParameters(
   parameters: readonly Node[],
   gradients: readonly Node[],
@@ -138,7 +152,7 @@ function groupParameters(
 ): readonly Group[] {
   const byKey = new Map<string, { members: Node[]; gradients: Node[]; decay: boolean }>()
   const small = new Map<boolean, number>()
-  parameters.forEach((parameter, index) => {
+  for (const [index, parameter] of [...parameters.entries()].toReversed()) {
     const name = nameOf(parameter)
     const decay = decays(name, parameter.shape)
     const size = sizeOf(parameter.shape)
@@ -150,7 +164,7 @@ function groupParameters(
     byKey.set(key, group)
     group.members.push(parameter)
     group.gradients.push(gradients[index] ?? zeros(parameter.shape))
-  })
+  }
   return [...byKey.values()].map(({ members, gradients, decay }) => {
     const gradient = joined(gradients)
     const name = members.map(nameOf).at(0) ?? ''

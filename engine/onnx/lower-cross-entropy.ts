@@ -1,12 +1,8 @@
+import { logitBlockRows } from '../live-memory.ts'
 import type { Node, NodeOf } from '../node.ts'
 import { lowerProduct } from './lower-product.ts'
 import type { Lowering } from './lowering.ts'
 import { blocksOf, lowerQuantisedGather } from './quantised-weights.ts'
-
-/** Logits of one block of rows take at most this much. */
-const BLOCK_BYTES = 64 * 2 ** 20
-/** Rows of a block are a multiple of this, but for the last. */
-const ROW_STEP = 16
 
 type CrossEntropy = NodeOf<'linearCrossEntropy'> | NodeOf<'linearCrossEntropySlope'>
 
@@ -125,9 +121,7 @@ function targetRows(
 /** Equal blocks of rows, as few as their logits' memory allows. */
 function rowBlocks({ inputs: [x, w] }: CrossEntropy): readonly (readonly [number, number])[] {
   const rows = x.shape[0]!
-  const most = Math.max(1, Math.floor(BLOCK_BYTES / (4 * w.shape[0]! * ROW_STEP))) * ROW_STEP
-  const count = Math.ceil(rows / most)
-  const size = Math.ceil(rows / count / ROW_STEP) * ROW_STEP
+  const size = logitBlockRows(rows, w.shape[0]!)
   const blocks: [number, number][] = []
   for (let start = 0; start < rows; start += size)
     blocks.push([start, Math.min(rows, start + size)])

@@ -44,13 +44,20 @@ export interface OnnxModel {
   readonly root: string | undefined
 }
 
+type Initializer = MessageInitShape<typeof TensorProtoSchema>
+interface Named {
+  readonly name: string
+  readonly dims: bigint[]
+  readonly dataType: number
+}
+
 /** Collects the parts of an ONNX model and encodes it. Values are referred to by name. */
 export class OnnxGraph {
   readonly #nodes: MessageInitShape<typeof NodeProtoSchema>[] = []
-  readonly #initializers: MessageInitShape<typeof TensorProtoSchema>[] = []
+  readonly #initializers: Initializer[] = []
   readonly #inputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
   readonly #outputs: MessageInitShape<typeof ValueInfoProtoSchema>[] = []
-  readonly #external = new Map<string, Uint8Array>()
+  readonly #beside: { readonly initializer: Named; readonly bytes: Uint8Array }[] = []
   /** Values that nodes make: leaves cannot be outputs themselves. */
   readonly #made = new Set<string>()
   readonly #outputNames = new Set<string>()
@@ -66,7 +73,8 @@ export class OnnxGraph {
   addOutput(name: string, value: string, dtype: DType, shape: Shape): string {
     const own = this.#made.has(value) && !this.#outputNames.has(value)
     const output = own ? value : name
-    if (!own) this.addNode('Identity', [value], [name])
+    // First of all: the value they copy is then taken when it is made.
+    if (!own) this.#nodes.unshift({ opType: 'Identity', name, input: [value], output: [name] })
     this.#outputNames.add(output)
     this.#outputs.push(valueInfo(output, dtype, shape))
     return output
@@ -74,21 +82,13 @@ export class OnnxGraph {
 
   /** Values that stay outside the encoded model: handed over beside it without a copy, or mapped from their file. */
   addExternal(name: string, type: keyof typeof ONNX_TYPE, bytes: Bytes, shape: Shape): string {
-    const piece = isFilePiece(bytes)
-    const location = piece ? this.#locate(bytes.path) : name
-    const [offset, length] = piece ? [bytes.offset, bytes.sizeBytes] : [0, bytes.length]
-    this.#initializers.push({
-      name,
-      dims: shape.map(BigInt),
-      dataType: ONNX_TYPE[type],
-      dataLocation: EXTERNAL,
-      externalData: [
-        { key: 'location', value: location },
-        { key: 'offset', value: String(offset) },
-        { key: 'length', value: String(length) },
-      ],
-    })
-    if (!piece) this.#external.set(name, bytes)
+    const initializer: Named = { name, dims: shape.map(BigInt), dataType: ONNX_TYPE[type] }
+    if (isFilePiece(bytes)) {
+      const place = [this.#locate(bytes.path), bytes.offset, bytes.sizeBytes] as const
+      this.#initializers.push({ ...initializer, ...externalData(...place) })
+    } else {
+      this.#beside.push({ initializer, bytes })
+    }
     return name
   }
 
@@ -140,6 +140,17 @@ export class OnnxGraph {
   }
 
   encode(): OnnxModel {
+    const external = new Map<string, Uint8Array>()
+    for (const { initializer, bytes } of this.#beside) {
+      // ONNX Runtime takes values from files or beside the model, not from both: then these go inside.
+      if (this.#root !== undefined)
+        this.#initializers.push({ ...initializer, rawData: new Uint8Array(bytes) })
+      else {
+        external.set(initializer.name, bytes)
+        const place = [initializer.name, 0, bytes.length] as const
+        this.#initializers.push({ ...initializer, ...externalData(...place) })
+      }
+    }
     const model = create(ModelProtoSchema, {
       irVersion: IR_VERSION,
       producerName: 'cotune',
@@ -158,9 +169,20 @@ export class OnnxGraph {
     })
     return {
       bytes: toBinary(ModelProtoSchema, model),
-      external: this.#external,
+      external,
       root: this.#root,
     }
+  }
+}
+
+function externalData(location: string, offset: number, length: number): Initializer {
+  return {
+    dataLocation: EXTERNAL,
+    externalData: [
+      { key: 'location', value: location },
+      { key: 'offset', value: String(offset) },
+      { key: 'length', value: String(length) },
+    ],
   }
 }
 

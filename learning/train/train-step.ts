@@ -1,59 +1,11 @@
-import {
-  adamW,
-  add,
-  createProgram,
-  type Executor,
-  gradients,
-  input,
-  mergeProducts,
-  multiply,
-  type Node,
-  type Session,
-  scalar,
-  subtract,
-  type Tensor,
-  tensor,
-  zeroTensor,
-} from '#engine'
+import { type Executor, type Session, type Tensor, tensor, zeroTensor } from '#engine'
 import type { SparseTargets } from '#learning/align'
 import type { PackedBatch } from '#learning/data'
-import {
-  type BatchInputs,
-  type BatchShape,
-  batchFeeds,
-  batchInputs,
-  rowLogits,
-  runWith,
-  writeKnown,
-} from './batch-inputs.ts'
-import {
-  denseCrossEntropy,
-  projectedKl,
-  rowCrossEntropy,
-  type TeacherInputs,
-  teacherInputs,
-  teacherIsBetter,
-  weightedMean,
-} from './losses.ts'
-import { type Trainee, traineeScope } from './trainee.ts'
+import { type BatchShape, batchFeeds, runWith, writeKnown } from './batch-inputs.ts'
+import { type TrainProgramInit, trainProgram } from './train-program.ts'
 
-export interface TrainStepInit {
-  readonly trainee: Trainee
+export interface TrainStepInit extends TrainProgramInit {
   readonly executor: Executor
-  readonly shape: BatchShape
-  /** Adds the distillation loss; none unless told. */
-  readonly teacher?: TeacherShape
-  readonly weightDecay?: number
-  readonly maxGradientNorm?: number
-}
-
-export interface TeacherShape {
-  readonly topK: number
-  /** Entries of the sparse projection that a batch may have, N. */
-  readonly entries: number
-  readonly temperature: number
-  /** Distil only where the teacher is better on the example. */
-  readonly gate: boolean
 }
 
 /** What a step learns from a teacher. */
@@ -99,41 +51,61 @@ export class TrainStep {
   }
 
   static async create(init: TrainStepInit): Promise<TrainStep> {
-    const { trainee, executor, shape, teacher } = init
-    const inputs = batchInputs(shape)
-    const { scope, trained } = traineeScope(trainee)
-    const logits = rowLogits(trainee.model, inputs, scope)
-    const nll = (teacher ? denseCrossEntropy : rowCrossEntropy)(logits, inputs.targets)
-    const crossEntropy = weightedMean(nll, inputs.rowWeight)
-    const outputs: Record<string, Node> = { crossEntropy }
-    let loss = crossEntropy
-    if (teacher) {
-      const taught = distillation(logits, nll, inputs, teacher, shape)
-      const share = input('kdWeight', [])
-      loss = add(multiply(subtract(scalar(1), share), crossEntropy), multiply(share, taught.loss))
-      outputs.distillation = taught.loss
-      outputs.gateOpen = taught.gateOpen
-    }
-    const merged = mergeProducts({ ...outputs, loss })
-    const parameters = [...trained.values()]
-    const { updates, state, norm } = adamW(parameters, gradients(merged.loss, parameters), {
-      learningRate: input('learningRate', []),
-      beta2: 0.99,
-      weightDecay: init.weightDecay ?? 0,
-      clipNorm: init.maxGradientNorm ?? 1,
-    })
-    const program = createProgram({ outputs: { ...merged, gradientNorm: norm }, updates })
+    const { program, trained, state } = trainProgram(init)
+    const { executor, shape, trainee } = init
     const session = await executor.compile(program, { weights: trainee.weights, prepack: false })
-    const step = new TrainStep(session, shape, [...trained.keys()], state)
+    const step = new TrainStep(session, shape, trained, state)
     await step.resetOptimiser()
     return step
   }
 
   async run(batch: PackedBatch, learningRate: number, lesson?: Lesson): Promise<StepResult> {
+    return this.#run(batch, learningRate, lesson, { share: 1, apply: 1 })
+  }
+
+  /**
+   * One step over several batches, as over one that holds all their supervised tokens (of a step that accumulates).
+   * The results are means over all tokens.
+   */
+  async runTogether(
+    batches: readonly PackedBatch[],
+    learningRate: number,
+    lessons: readonly Lesson[] = [],
+  ): Promise<StepResult> {
+    const tokens = batches.map(({ rowWeight }) =>
+      rowWeight.reduce((sum, weight) => sum + weight, 0),
+    )
+    const total = Math.max(
+      1,
+      tokens.reduce((sum, count) => sum + count, 0),
+    )
+    const together = { loss: 0, crossEntropy: 0, distillation: 0, gateOpen: 0, gradientNorm: 0 }
+    for (const [index, batch] of batches.entries()) {
+      const share = tokens[index]! / total
+      const apply = index === batches.length - 1 ? 1 : 0
+      const result = await this.#run(batch, learningRate, lessons[index], { share, apply })
+      together.loss += share * result.loss
+      together.crossEntropy += share * result.crossEntropy
+      together.distillation += share * result.distillation
+      together.gateOpen += share * result.gateOpen
+      together.gradientNorm = result.gradientNorm
+    }
+    return together
+  }
+
+  async #run(
+    batch: PackedBatch,
+    learningRate: number,
+    lesson: Lesson | undefined,
+    { share, apply }: { readonly share: number; readonly apply: number },
+  ): Promise<StepResult> {
+    const scalar = (value: number) => tensor(Float32Array.of(value), [])
     const result = await runWith(this.#session, {
       ...batchFeeds(batch, this.shape),
       ...(lesson ? lessonFeeds(lesson, this.shape) : {}),
-      learningRate: tensor(Float32Array.of(learningRate), []),
+      learningRate: scalar(learningRate),
+      share: scalar(share),
+      apply: scalar(apply),
     })
     const number = (name: string) => result[name]?.data[0] ?? 0
     return {
@@ -163,32 +135,6 @@ export class TrainStep {
 
   async close(): Promise<void> {
     await this.#session.close()
-  }
-}
-
-function distillation(
-  logits: Node,
-  nll: Node,
-  inputs: BatchInputs,
-  teacher: TeacherShape,
-  shape: BatchShape,
-): { readonly loss: Node; readonly gateOpen: Node } {
-  const targets: TeacherInputs = teacherInputs(shape.rows, teacher.topK, teacher.entries)
-  let open = targets.rowWeight
-  if (teacher.gate) {
-    const better = teacherIsBetter(
-      nll,
-      inputs.rowWeight,
-      inputs.rowExample,
-      input('teacherNatsPerByte', [shape.examples]),
-      inputs.exampleBytes,
-    )
-    open = multiply(open, better)
-  }
-  const divergence = multiply(projectedKl(logits, targets, teacher.temperature), open)
-  return {
-    loss: weightedMean(divergence, inputs.rowWeight),
-    gateOpen: weightedMean(open, inputs.rowWeight),
   }
 }
 
