@@ -91,3 +91,35 @@ function expectEnds(tokenizer: Tokenizer): void {
     if (ids.length > 0) expect(start, text).toBe(bytes.length)
   }
 }
+
+test.each([
+  [
+    'a pattern that is neither text nor expression',
+    { pre_tokenizer: { type: 'Split', pattern: {} } },
+  ],
+  ['a nested component without a type', { decoder: { type: 'Sequence', decoders: [null] } }],
+])('a file with %s is malformed', (_, parts) => {
+  const file = { model: { type: 'BPE', vocab: { '</s>': 0 }, merges: [] }, ...parts }
+  expect(() => parseTokenizerFile(file, 'test')).toThrow(
+    expect.objectContaining({ code: 'TOKENIZER_MALFORMED' }),
+  )
+})
+
+test('options that the library chokes on only in use are refused at once', () => {
+  const file = parseTokenizerFile(
+    {
+      added_tokens: [{ id: 0, content: '</s>', special: true }],
+      decoder: { type: 'Strip', content: { toString: 1 }, start: 1, stop: 0 },
+      model: {
+        type: 'BPE',
+        vocab: { '</s>': 0, A: 1 },
+        merges: [],
+        end_of_word_suffix: { toString: 1 },
+      },
+    },
+    'test',
+  )
+  expect(() => createTokenizer(file)).toThrow(
+    expect.objectContaining({ code: 'TOKENIZER_UNSUPPORTED' }),
+  )
+})
