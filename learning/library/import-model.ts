@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { constants, copyFile, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, readdir, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { CotuneError, EXIT, storageError } from '#base'
-import { INDEX_FILE, openCheckpoint } from '#learning/models'
+import { CotuneError, EXIT, readRegularFile, storageError } from '#base'
+import { INDEX_FILE, MAX_INDEX_BYTES, openCheckpoint } from '#learning/models'
 import { type AddedModel, addModel } from './add-model.ts'
 import { sha256OfFile } from './hash-file.ts'
 import type { ModelFile } from './manifest.ts'
@@ -49,7 +49,9 @@ async function listFiles(folder: string): Promise<readonly ModelFile[]> {
       exit: EXIT.data,
     })
   })
-  const names = await neededFiles(new Set(present), () => readFile(join(folder, INDEX_FILE)))
+  const names = await neededFiles(new Set(present), () =>
+    readRegularFile(join(folder, INDEX_FILE), MAX_INDEX_BYTES),
+  )
   const files: ModelFile[] = []
   for (const name of names) {
     const path = join(folder, name)

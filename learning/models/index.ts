@@ -35,6 +35,6 @@ export {
 } from './safetensors.ts'
 export { type SaveCheckpointInit, saveCheckpoint } from './save-checkpoint.ts'
 export { createScope, frozenScope, frozenWeight, variableScope } from './scope.ts'
-export { INDEX_FILE, parseShardIndex } from './shard-index.ts'
+export { INDEX_FILE, MAX_INDEX_BYTES, parseShardIndex } from './shard-index.ts'
 export type { StoredTensor } from './stored-tensor.ts'
 export { WEIGHTS_FILE } from './weight-files.ts'

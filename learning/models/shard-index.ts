@@ -4,7 +4,7 @@ import { CotuneError, EXIT, isCotuneError, readJson, readRegularFile, shown } fr
 export const INDEX_FILE = 'model.safetensors.index.json'
 
 /** A line takes about 100 bytes. */
-const MAX_BYTES = 4_000_000
+export const MAX_INDEX_BYTES = 4_000_000
 
 /** `model.safetensors.index.json`: which shard holds which tensor. */
 export interface ShardIndex {
@@ -22,7 +22,7 @@ export interface ShardIndex {
 export async function readShardIndex(path: string): Promise<ShardIndex | undefined> {
   let bytes: Uint8Array
   try {
-    bytes = await readRegularFile(path, MAX_BYTES)
+    bytes = await readRegularFile(path, MAX_INDEX_BYTES)
   } catch (cause) {
     if (!isCotuneError(cause, 'FILE_UNREADABLE')) throw cause
     if (cause.data.missing === true) return undefined

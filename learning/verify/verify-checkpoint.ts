@@ -7,7 +7,7 @@ import { promptLogits } from './prompt-logits.ts'
 import { relativeError } from './relative-error.ts'
 import { sameIds, tokenizerEqual } from './tokenizer-equal.ts'
 
-export interface VerifyInit {
+interface VerifyInit {
   readonly folder: string
   /** The recorded file. */
   readonly golden: string

@@ -13,7 +13,7 @@ beforeAll(async () => {
   await symlink(join(folder, 'file'), join(folder, 'link'))
   await symlink(join(folder, 'circle'), join(folder, 'circle'))
   await symlink('/dev/zero', join(folder, 'device'))
-  execFileSync('mkfifo', [join(folder, 'pipe')])
+  execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'pipe')])
 })
 afterAll(() => rm(folder, { recursive: true }))
 
