@@ -5,7 +5,7 @@ import { createExecutor, type Tensor } from '#engine'
 import { Generator } from '#learning/generate'
 import { type AdapterWeights, createAdapter, mergeAdapter } from '#learning/lora'
 import { type CausalModel, loadCheckpoint } from '#learning/models'
-import { forward } from '../models/forward.ts'
+import { greedyUncached } from '../models/forward.ts'
 import { randomModel } from '../models/random-model.ts'
 import { hasSharedCheckpoints, REASON, sharedCheckpoint } from '../models/shared-checkpoints.ts'
 import { FAMILIES, TINY } from '../models/tiny-models.ts'
@@ -20,23 +20,12 @@ const PROMPTS = [
   [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
 ]
 
-/** Greedy decoding the slow way: the whole text through the model for each token. */
-async function uncached(
+const uncached = (
   model: CausalModel,
   weights: ReadonlyMap<string, Tensor>,
   prompt: readonly number[],
   eosId: number,
-): Promise<number[]> {
-  const text = [...prompt]
-  while (text.length < prompt.length + MAX_NEW) {
-    const [rows] = await forward({ model, weights, tokens: [text] })
-    const last = rows!.at(-1)!
-    const next = last.indexOf(Math.max(...last))
-    if (next === eosId) break
-    text.push(next)
-  }
-  return text.slice(prompt.length)
-}
+) => greedyUncached(model, weights, prompt, { maxNew: MAX_NEW, eosId })
 
 async function decode(
   init: Pick<Parameters<typeof Generator.create>[0], 'checkpoint'> &

@@ -1,4 +1,13 @@
-import { createExecutor, createProgram, gather, input, type Tensor, tensor } from '#engine'
+import {
+  argMax,
+  constant,
+  createExecutor,
+  createProgram,
+  gather,
+  input,
+  type Tensor,
+  tensor,
+} from '#engine'
 import { type CausalModel, frozenScope, type ParameterScope } from '#learning/models'
 
 export interface ForwardInit {
@@ -47,6 +56,38 @@ export async function forward(init: ForwardInit): Promise<Float32Array[][]> {
   return tokens.map((row, b) =>
     row.map((_, s) => data.slice((b * length + s) * width, (b * length + s + 1) * width)),
   )
+}
+
+/**
+ * Greedy decoding the slow way: the whole text through the model for each token. One program reads it, padded on the
+ * right, where no token looks.
+ */
+export async function greedyUncached(
+  model: CausalModel,
+  weights: ReadonlyMap<string, Tensor>,
+  prompt: readonly number[],
+  { maxNew, eosId }: { readonly maxNew: number; readonly eosId: number },
+): Promise<number[]> {
+  const length = prompt.length + maxNew
+  const tokens = input('tokens', [1, length], 'int32')
+  const counting = Int32Array.from({ length }, (_, i) => i)
+  const scope = frozenScope()
+  const { states } = model.hidden({ tokens, positions: constant(counting, [1, length]) }, scope)
+  const last = gather(states, input('last', [1], 'int32'))
+  const program = createProgram({ outputs: { next: argMax(model.logits(last, scope)) } })
+  const session = await createExecutor('onnxruntime', { threads: 1 }).compile(program, { weights })
+  const text = [...prompt]
+  while (text.length < length) {
+    const padded = Int32Array.from({ length }, (_, i) => text[i] ?? 0)
+    const { next } = await session.run({
+      tokens: tensor(padded, [1, length]),
+      last: tensor(Int32Array.of(text.length - 1), [1]),
+    })
+    if (next!.data[0] === eosId) break
+    text.push(next!.data[0]!)
+  }
+  await session.close()
+  return text.slice(prompt.length)
 }
 
 /** The largest absolute difference of two arrays, NaN if either holds one. */
