@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { createModel, type HfConfig } from '#learning/models'
+import { CotuneError } from '#base'
+import { type BasePrecision, createModel, type HfConfig } from '#learning/models'
 import type { Bench } from './bench.ts'
 import type { Trained } from './flops.ts'
 import { bytesFrom, oneOf, parseOptions, shapeOf, wholeNumber } from './options.ts'
@@ -8,12 +9,12 @@ import { randomCheckpoint } from './random-checkpoint.ts'
 import { takeTurns } from './rounds.ts'
 import { stepContenders } from './step/contenders.ts'
 import { trainCurve } from './step/curve.ts'
-import type { Base, StepSpec } from './step/step-spec.ts'
+import type { StepSpec } from './step/step-spec.ts'
 import { describe, summarise } from './step/summary.ts'
 
 const ROUNDS = 5
 const SECONDS_EACH = 2
-const BASES: readonly Base[] = ['float32']
+const BASES: readonly BasePrecision[] = ['float32', 'int8', 'int4']
 
 /** One training step: ours beside PyTorch (and TensorFlow.js) from the same weights, in turns. */
 export const stepBench: Bench = {
@@ -40,7 +41,7 @@ interface StepOptions {
   /** A real checkpoint in place of random weights. */
   readonly checkpoint: string | undefined
   readonly trained: Trained
-  readonly base: Base
+  readonly base: BasePrecision
   readonly limitBytes: number | undefined
   readonly batch: number | undefined
   readonly length: number | undefined
@@ -70,12 +71,18 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     'no-peers': { type: 'boolean', default: false },
   })
   const targets = oneOf('targets', values.targets, ['all', 'qv'])
+  const base = oneOf('base', values.base, BASES)
+  if (values.full && base !== 'float32')
+    throw new CotuneError('BENCH_OPTION', 'what is trained wholly is float32', {
+      hint: 'Leave out --full or --base.',
+      exit: 2,
+    })
   const { memory, batch, length, curve, text } = values
   return {
     shape: values.shape,
     checkpoint: values.checkpoint,
     trained: values.full ? 'full' : targets,
-    base: oneOf('base', values.base, BASES),
+    base,
     limitBytes: memory === undefined ? undefined : bytesFrom('memory', memory),
     batch: batch === undefined ? undefined : wholeNumber('batch', batch),
     length: length === undefined ? undefined : wholeNumber('length', length),

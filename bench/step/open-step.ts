@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import { createRandom } from '#base'
 import { createExecutor, type Executor } from '#engine'
 import { createAdapter, type LoraSpec, toLeaves } from '#learning/lora'
-import { type Checkpoint, loadCheckpoint } from '#learning/models'
+import { loadCheckpoint, openCheckpoint, openFrozenBase } from '#learning/models'
 import { TrainStep } from '#learning/train'
 import { QUERY_AND_VALUE } from '../flops.ts'
+import { benchCache } from '../random-checkpoint.ts'
 import { batchShape, madeUpBatch, textBatches } from './batches.ts'
 import type { Step } from './serve-steps.ts'
 import type { StepSpec } from './step-spec.ts'
@@ -16,14 +18,8 @@ export async function openStep(
   spec: StepSpec,
   executor = createExecutor('onnxruntime', { threads: spec.threads, spin: true }),
 ): Promise<Step> {
-  const checkpoint = await loadCheckpoint(spec.folder)
-  const shape = batchShape(spec)
-  const { vocabularySize } = checkpoint.model.config
-  const batches =
-    spec.text === undefined
-      ? [madeUpBatch(shape, vocabularySize)]
-      : await textBatches(spec.text, shape, vocabularySize, checkpoint.tokenizer)
-  const step = await createStep(spec, checkpoint, executor)
+  const batches = await openBatches(spec)
+  const step = await (spec.trained === 'full' ? openFullStep : openLoraStep)(spec, executor)
   let taken = 0
   return async () => {
     const batch = batches[taken++ % batches.length]!
@@ -31,25 +27,33 @@ export async function openStep(
   }
 }
 
-async function createStep(
-  spec: StepSpec,
-  { model, weights }: Checkpoint,
-  executor: Executor,
-): Promise<TrainStep> {
+async function openBatches(spec: StepSpec) {
+  const { model, tokenizer } = await openCheckpoint(spec.folder)
+  const { vocabularySize } = model.config
   const shape = batchShape(spec)
-  const common = { executor, shape, weightDecay: WEIGHT_DECAY }
-  if (spec.trained === 'full') {
-    const trainee = { model, weights: new Map(), base: 'trained', adapters: [] } as const
-    const step = await TrainStep.create({ ...common, trainee })
-    await step.write(weights)
-    return step
-  }
+  if (spec.text === undefined) return [madeUpBatch(shape, vocabularySize)]
+  return textBatches(spec.text, shape, vocabularySize, tokenizer)
+}
+
+async function openFullStep(spec: StepSpec, executor: Executor): Promise<TrainStep> {
+  const { model, weights } = await loadCheckpoint(spec.folder)
+  const trainee = { model, weights: new Map(), base: 'trained', adapters: [] } as const
+  const shape = batchShape(spec)
+  const step = await TrainStep.create({ executor, shape, trainee, weightDecay: WEIGHT_DECAY })
+  await step.write(weights)
+  return step
+}
+
+async function openLoraStep(spec: StepSpec, executor: Executor): Promise<TrainStep> {
+  const cache = join(benchCache(), 'bases')
+  const { model, weights } = await openFrozenBase(spec.folder, { precision: spec.base, cache })
   const linears = [...new Set(model.linears.map(({ name }) => name.split('.').at(-1)!))]
   const targets = spec.trained === 'qv' ? QUERY_AND_VALUE : linears
   const lora: LoraSpec = { rank: spec.rank, alpha: spec.alpha, targets }
   const adapters = [{ name: ADAPTER, spec: lora, trained: true }]
   const trainee = { model, weights, base: 'frozen', adapters } as const
-  const step = await TrainStep.create({ ...common, trainee })
+  const shape = batchShape(spec)
+  const step = await TrainStep.create({ executor, shape, trainee, weightDecay: WEIGHT_DECAY })
   await step.write(toLeaves(ADAPTER, createAdapter(model, lora, createRandom('bench'))))
   return step
 }

@@ -1,7 +1,5 @@
+import type { BasePrecision } from '#learning/models'
 import type { Trained } from '../flops.ts'
-
-/** How the frozen weights are held. */
-export type Base = 'float32'
 
 /** What each contender of the step bench is told; ours and peers alike. */
 export interface StepSpec {
@@ -14,7 +12,8 @@ export interface StepSpec {
   readonly alpha: number
   readonly learningRate: number
   readonly threads: number
-  readonly base: Base
+  /** How the frozen weights are held. */
+  readonly base: BasePrecision
   /** Files of text to train on; else one batch of made-up tokens, over and over. */
   readonly text?: readonly string[]
 }

@@ -17,11 +17,16 @@ describe('the options of the step bench', () => {
     expect(options).toMatchObject({ shape: 'qwen2.5-0.5b', limitBytes: 4e9, peers: false })
     expect(parseStepOptions(['--targets', 'qv']).trained).toBe('qv')
     expect(parseStepOptions(['--full']).trained).toBe('full')
+    expect(parseStepOptions(['--base', 'int4', '--curve', '200'])).toMatchObject({
+      base: 'int4',
+      curveSteps: 200,
+    })
   })
 
   it.each([
     [['--targets', 'k']],
     [['--base', 'int3']],
+    [['--full', '--base', 'int8']],
     [['--memory', '4']],
     [['--rounds', '0']],
     [['--fast']],
