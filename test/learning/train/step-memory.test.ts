@@ -56,7 +56,7 @@ describe('recomputation', () => {
 
   it('keeps less the more is made again, and with layers hardly more for more layers', () => {
     const peak = (recompute: Recompute, layers: number) => {
-      const config = { ...TINY.llama, num_hidden_layers: layers }
+      const config = { ...TINY.llama, num_hidden_layers: layers, intermediate_size: 64 }
       const { trainee } = adaptedTrainee(config)
       const shape = { batch: 32, length: 64, rows: 16, examples: 1 }
       return peakLiveBytes(trainProgram({ trainee, shape, recompute }).program)
