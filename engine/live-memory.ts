@@ -4,7 +4,7 @@ import { schedule } from './schedule.ts'
 import { sizeOf } from './tensor.ts'
 
 /** Logits of `linearCrossEntropy` are held twice, as logarithms and as probabilities, a block of rows at a time. */
-const LOGIT_BLOCK_BYTES = 64 * 2 ** 20
+const LOGIT_BLOCK_BYTES = 32 * 2 ** 20
 const ROW_STEP = 16
 
 /** Operators whose result lies in the memory of their operand. */
