@@ -20,7 +20,7 @@ const tokenIds = z.union(
 )
 
 /** An option of which only these values are built; another is unsupported rather than invalid. */
-export function choice<const T>(values: readonly T[]) {
+function choice<const T>(values: readonly T[]) {
   const supported = values.map((value) => JSON.stringify(value)).join(', ') || 'none'
   return z.custom<T>((value) => values.includes(value as T), { params: { supported } })
 }
