@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { CotuneError } from '#base'
+import type { Recompute } from '#engine'
 import { type BasePrecision, createModel, type HfConfig } from '#learning/models'
 import type { Bench } from './bench.ts'
 import type { Trained } from './flops.ts'
@@ -42,6 +43,7 @@ interface StepOptions {
   readonly checkpoint: string | undefined
   readonly trained: Trained
   readonly base: BasePrecision
+  readonly recompute: Recompute
   readonly limitBytes: number | undefined
   readonly batch: number | undefined
   readonly length: number | undefined
@@ -61,6 +63,7 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     targets: { type: 'string', default: 'all' },
     full: { type: 'boolean', default: false },
     base: { type: 'string', default: 'float32' },
+    recompute: { type: 'string', default: 'none' },
     memory: { type: 'string' },
     batch: { type: 'string' },
     length: { type: 'string' },
@@ -83,6 +86,7 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     checkpoint: values.checkpoint,
     trained: values.full ? 'full' : targets,
     base,
+    recompute: oneOf('recompute', values.recompute, ['none', 'activations', 'layers']),
     limitBytes: memory === undefined ? undefined : bytesFrom('memory', memory),
     batch: batch === undefined ? undefined : wholeNumber('batch', batch),
     length: length === undefined ? undefined : wholeNumber('length', length),
@@ -98,7 +102,7 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
 async function openShape(
   options: StepOptions,
 ): Promise<{ readonly shape: string; readonly spec: StepSpec }> {
-  const { checkpoint, trained, base, threads } = options
+  const { checkpoint, trained, base, recompute, threads } = options
   const known = checkpoint === undefined ? shapeOf(options.shape) : undefined
   const spec: StepSpec = {
     folder: known ? await randomCheckpoint(known.name, known.config) : resolve(checkpoint!),
@@ -110,6 +114,7 @@ async function openShape(
     learningRate: 1e-3,
     threads,
     base,
+    recompute,
   }
   return { shape: known?.name ?? basename(spec.folder), spec }
 }

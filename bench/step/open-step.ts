@@ -39,7 +39,14 @@ async function openFullStep(spec: StepSpec, executor: Executor): Promise<TrainSt
   const { model, weights } = await loadCheckpoint(spec.folder)
   const trainee = { model, weights: new Map(), base: 'trained', adapters: [] } as const
   const shape = batchShape(spec)
-  const step = await TrainStep.create({ executor, shape, trainee, weightDecay: WEIGHT_DECAY })
+  const { recompute = 'none' } = spec
+  const step = await TrainStep.create({
+    executor,
+    shape,
+    trainee,
+    recompute,
+    weightDecay: WEIGHT_DECAY,
+  })
   await step.write(weights)
   return step
 }
@@ -53,7 +60,14 @@ async function openLoraStep(spec: StepSpec, executor: Executor): Promise<TrainSt
   const adapters = [{ name: ADAPTER, spec: lora, trained: true }]
   const trainee = { model, weights, base: 'frozen', adapters } as const
   const shape = batchShape(spec)
-  const step = await TrainStep.create({ executor, shape, trainee, weightDecay: WEIGHT_DECAY })
+  const { recompute = 'none' } = spec
+  const step = await TrainStep.create({
+    executor,
+    shape,
+    trainee,
+    recompute,
+    weightDecay: WEIGHT_DECAY,
+  })
   await step.write(toLeaves(ADAPTER, createAdapter(model, lora, createRandom('bench'))))
   return step
 }

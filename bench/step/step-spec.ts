@@ -1,3 +1,4 @@
+import type { Recompute } from '#engine'
 import type { BasePrecision } from '#learning/models'
 import type { Trained } from '../flops.ts'
 
@@ -14,6 +15,8 @@ export interface StepSpec {
   readonly threads: number
   /** How the frozen weights are held. */
   readonly base: BasePrecision
+  /** What ours makes again in the backward pass instead of keeping it; the peers keep all. */
+  readonly recompute?: Recompute
   /** Files of text to train on; else one batch of made-up tokens, over and over. */
   readonly text?: readonly string[]
 }

@@ -109,6 +109,7 @@ function describeShape({
     trained: spec.trained,
     rank: spec.trained === 'full' ? 0 : spec.rank,
     base: spec.base,
+    recompute: spec.recompute ?? 'none',
     threads: spec.threads,
   }
 }
