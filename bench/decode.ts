@@ -9,10 +9,11 @@ import { randomCheckpoint } from './random-checkpoint.ts'
 import { medianOf, type Rounds, rounded, speedRatio, takeTurns } from './rounds.ts'
 
 /** Our bases and what llama.cpp calls the like. */
-const PAIRS = [['float32', 'f32']] as const satisfies readonly (readonly [
-  DecodeSpec['base'],
-  GgufType,
-])[]
+const PAIRS = [
+  ['float32', 'f32'],
+  ['int8', 'q8_0'],
+  ['int4', 'q4_0'],
+] as const satisfies readonly (readonly [DecodeSpec['base'], GgufType])[]
 
 interface DecodeResult {
   readonly prefillTokensPerSecond: number

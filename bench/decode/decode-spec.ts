@@ -1,8 +1,10 @@
+import type { BasePrecision } from '#learning/models'
+
 /** What each contender of the decode bench is told. */
 export interface DecodeSpec {
   /** The peer's GGUF file, or a Hugging Face folder. */
   readonly path: string
-  readonly base: 'float32'
+  readonly base: BasePrecision
   readonly prompt: number
   readonly answer: number
   readonly threads: number

@@ -1,13 +1,13 @@
 import { createExecutor } from '#engine'
 import { Generator } from '#learning/generate'
-import { loadCheckpoint } from '#learning/models'
+import { openFrozenBase } from '#learning/models'
 import { type DecodeSpec, promptIds } from './decode-spec.ts'
 import { serveDecoding } from './serve-decoding.ts'
 
 /** A contender: our Generator, one sequence, greedy. */
-const { path, prompt, answer, threads } = JSON.parse(process.argv[2]!) as DecodeSpec
+const { path, base, prompt, answer, threads } = JSON.parse(process.argv[2]!) as DecodeSpec
 const generator = await Generator.create({
-  checkpoint: await loadCheckpoint(path),
+  checkpoint: await openFrozenBase(path, { precision: base }),
   executor: createExecutor('onnxruntime', { threads, spin: true }),
   batch: 1,
   maxPrompt: prompt,

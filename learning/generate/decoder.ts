@@ -1,12 +1,20 @@
-import { type Executor, type Session, type Tensor, tensor, variable, weight } from '#engine'
+import {
+  type Executor,
+  inMemory,
+  type Session,
+  type Tensor,
+  tensor,
+  variable,
+  type WeightValue,
+} from '#engine'
 import { type AdapterLayer, withAdapters } from '#learning/lora'
-import { type CausalModel, createScope } from '#learning/models'
+import { type CausalModel, createScope, frozenWeight } from '#learning/models'
 import type { CacheColumns } from './cache-columns.ts'
 import { createDecodingProgram } from './decoding-program.ts'
 
 export interface DecoderInit {
   readonly model: CausalModel
-  readonly weights: ReadonlyMap<string, Tensor>
+  readonly weights: ReadonlyMap<string, WeightValue>
   /** `frozen`: part of the session; `live`: can be set later, as after full tuning. */
   readonly base: 'frozen' | 'live'
   readonly adapters: readonly AdapterLayer[]
@@ -34,10 +42,14 @@ export class Decoder {
   /** @throws CotuneError MODEL_CONTEXT_EXCEEDED */
   static async create(init: DecoderInit): Promise<Decoder> {
     const { model, weights, base, adapters, executor, limit } = init
-    const scope = withAdapters(createScope(base === 'live' ? variable : weight), model, adapters)
+    const parameters = createScope((name, shape) =>
+      base === 'live' ? variable(name, shape) : frozenWeight(name, shape, weights),
+    )
+    const scope = withAdapters(parameters, model, adapters)
     const program = createDecodingProgram(model, scope, limit)
     const decoder = new Decoder(await executor.compile(program, { weights }))
-    if (base === 'live') await decoder.write(weights)
+    if (base === 'live')
+      await decoder.write(new Map([...weights].map(([name, value]) => [name, inMemory(value)])))
     return decoder
   }
 

@@ -1,5 +1,5 @@
 import { CotuneError } from '#base'
-import type { Executor, Tensor } from '#engine'
+import type { Executor, Tensor, WeightValue } from '#engine'
 import { type AdapterLayer, type AdapterWeights, toLeaves } from '#learning/lora'
 import type { Checkpoint } from '#learning/models'
 import type { Tokenizer } from '#learning/text'
@@ -9,7 +9,8 @@ import { Decoder } from './decoder.ts'
 import { checkSampling, createSampler, isGreedy, type Sampling } from './sampling.ts'
 
 export interface GeneratorInit {
-  readonly checkpoint: Pick<Checkpoint, 'model' | 'weights' | 'tokenizer'>
+  /** Its weights may be held in blocks of 8 or 4 bits (`openFrozenBase`). */
+  readonly checkpoint: Pick<Checkpoint<WeightValue>, 'model' | 'weights' | 'tokenizer'>
   /** Adapters on top, without effect until set. */
   readonly adapters?: readonly AdapterLayer[]
   /** `live` lets `setParameters` replace the weights, as full tuning needs; default `frozen`, which is faster. */

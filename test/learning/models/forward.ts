@@ -7,12 +7,13 @@ import {
   input,
   type Tensor,
   tensor,
+  type WeightValue,
 } from '#engine'
 import { type CausalModel, frozenScope, type ParameterScope } from '#learning/models'
 
 export interface ForwardInit {
   readonly model: CausalModel
-  readonly weights: ReadonlyMap<string, Tensor>
+  readonly weights: ReadonlyMap<string, WeightValue>
   /** One row of tokens a prompt, all of one length. */
   readonly tokens: readonly (readonly number[])[]
   readonly positions?: readonly (readonly number[])[]
