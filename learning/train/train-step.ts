@@ -28,6 +28,14 @@ export interface StepResult {
   readonly gradientNorm: number
 }
 
+/** One batch of the several that make a step. */
+export interface StepPart {
+  /** What its mean gradient counts for. */
+  readonly share: number
+  /** Takes the step with all that has been added up. */
+  readonly applies: boolean
+}
+
 /**
  * A whole training step as one compiled program: forward pass, losses on the supervised positions, backward pass, clipping by the
  * global norm, AdamW. Parameters and moments stay in the session.
@@ -59,53 +67,20 @@ export class TrainStep {
     return step
   }
 
-  async run(batch: PackedBatch, learningRate: number, lesson?: Lesson): Promise<StepResult> {
-    return this.#run(batch, learningRate, lesson, { share: 1, apply: 1 })
-  }
-
-  /**
-   * One step over several batches, as over one that holds all their supervised tokens (of a step that accumulates).
-   * The results are means over all tokens.
-   */
-  async runTogether(
-    batches: readonly PackedBatch[],
-    learningRate: number,
-    lessons: readonly Lesson[] = [],
-  ): Promise<StepResult> {
-    const tokens = batches.map(({ rowWeight }) =>
-      rowWeight.reduce((sum, weight) => sum + weight, 0),
-    )
-    const total = Math.max(
-      1,
-      tokens.reduce((sum, count) => sum + count, 0),
-    )
-    const together = { loss: 0, crossEntropy: 0, distillation: 0, gateOpen: 0, gradientNorm: 0 }
-    for (const [index, batch] of batches.entries()) {
-      const share = tokens[index]! / total
-      const apply = index === batches.length - 1 ? 1 : 0
-      const result = await this.#run(batch, learningRate, lessons[index], { share, apply })
-      together.loss += share * result.loss
-      together.crossEntropy += share * result.crossEntropy
-      together.distillation += share * result.distillation
-      together.gateOpen += share * result.gateOpen
-      together.gradientNorm = result.gradientNorm
-    }
-    return together
-  }
-
-  async #run(
+  /** Of a step that accumulates, `part` says how much of the step this batch is, and whether it is taken now. */
+  async run(
     batch: PackedBatch,
     learningRate: number,
-    lesson: Lesson | undefined,
-    { share, apply }: { readonly share: number; readonly apply: number },
+    lesson?: Lesson,
+    part: StepPart = { share: 1, applies: true },
   ): Promise<StepResult> {
     const scalar = (value: number) => tensor(Float32Array.of(value), [])
     const result = await runWith(this.#session, {
       ...batchFeeds(batch, this.shape),
       ...(lesson ? lessonFeeds(lesson, this.shape) : {}),
       learningRate: scalar(learningRate),
-      share: scalar(share),
-      apply: scalar(apply),
+      share: scalar(part.share),
+      apply: scalar(part.applies ? 1 : 0),
     })
     const number = (name: string) => result[name]?.data[0] ?? 0
     return {

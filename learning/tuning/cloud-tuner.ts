@@ -77,8 +77,8 @@ export class CloudTuner {
   /** @throws CotuneError of loading a checkpoint; TUNING_SETTINGS_INVALID, ENGINE_PROVIDER_MISSING, ENGINE_TENSORFLOW_MISSING */
   static async create(init: CloudTunerInit): Promise<CloudTuner> {
     const settings = tuningSettings(init.settings)
-    const llm = await loadTunedModel('llm', init.llm)
-    const dpm = await loadTunedModel('dpm', init.dpm)
+    const llm = await loadTunedModel('llm', init.llm, settings.basePrecision)
+    const dpm = await loadTunedModel('dpm', init.dpm, settings.basePrecision)
     return new CloudTuner(llm, dpm, settings, await openExecutor(init.engine ?? {}))
   }
 
@@ -117,7 +117,14 @@ export class CloudTuner {
   }> {
     const { settings } = this
     const shape = batchShape(settings)
-    const lora = { executor: this.#executor, shape, base: 'frozen' as const }
+    const { recompute, accumulate } = settings
+    const lora = {
+      executor: this.#executor,
+      shape,
+      base: 'frozen' as const,
+      recompute,
+      accumulate,
+    }
     // The large model has a gate of its own here: most of what the proxy says, it knows better.
     const teacher = teacherShape(settings, shape, settings.gate !== 'none')
     const llm = await Learner.create({

@@ -86,8 +86,12 @@ export class DeviceTuner {
   /** @throws CotuneError of loading a checkpoint; TUNING_SETTINGS_INVALID, ENGINE_PROVIDER_MISSING, ENGINE_TENSORFLOW_MISSING */
   static async create(init: DeviceTunerInit): Promise<DeviceTuner> {
     const settings = tuningSettings(init.settings)
-    const slm = await loadTunedModel('slm', init.slm)
-    const dpm = await loadTunedModel('dpm', init.dpm)
+    const slm = await loadTunedModel(
+      'slm',
+      init.slm,
+      settings.slm === 'full' ? 'float32' : settings.basePrecision,
+    )
+    const dpm = await loadTunedModel('dpm', init.dpm, settings.basePrecision)
     return new DeviceTuner(slm, dpm, settings, await openExecutor(init.engine ?? {}))
   }
 
@@ -108,6 +112,7 @@ export class DeviceTuner {
     const { gate } = this.settings
     const slm = await Learner.create({
       ...this.#slm.learner(),
+      ...this.#memory(),
       executor,
       shape,
       teacher: teacherShape(this.settings, shape, gate === 'both'),
@@ -143,7 +148,12 @@ export class DeviceTuner {
   ): Promise<{ readonly state: DeviceState; readonly slmSteps: number }> {
     const shape = batchShape(this.settings)
     const executor = this.#executor
-    const slm = await Learner.create({ ...this.#slm.learner(), executor, shape })
+    const slm = await Learner.create({
+      ...this.#slm.learner(),
+      ...this.#memory(),
+      executor,
+      shape,
+    })
     try {
       await slm.write(this.#slm.toVariables(undefined))
       let slmSteps = 0
@@ -210,12 +220,18 @@ export class DeviceTuner {
       executor: this.#executor,
       shape: batchShape(this.settings),
       base: 'frozen',
+      ...this.#memory(),
       adapters: [SHARED_ADAPTER, DOMAIN].map((name) => ({
         name,
         spec: this.#spec,
         trained: name === trained,
       })),
     }
+  }
+
+  #memory(): Pick<LearnerInit, 'recompute' | 'accumulate'> {
+    const { recompute, accumulate } = this.settings
+    return { recompute, accumulate }
   }
 
   #schedule(

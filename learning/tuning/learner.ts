@@ -1,4 +1,4 @@
-import type { Executor, Tensor } from '#engine'
+import type { Executor, Recompute, Tensor } from '#engine'
 import type { EncodedExample, Example, PackedBatch } from '#learning/data'
 import { encodeExample } from '#learning/data'
 import type { AdapterLayer } from '#learning/lora'
@@ -21,6 +21,9 @@ export interface LearnerInit {
   readonly adapters?: readonly (AdapterLayer & { readonly trained: boolean })[]
   /** Present if it learns from a teacher and teaches in turn. */
   readonly teacher?: TeacherShape
+  readonly recompute?: Recompute
+  /** Batches that make one step; one unless told. */
+  readonly accumulate?: number
 }
 
 /** A model while it learns: a training step, and a forward pass that teaches with the parameters as they are. */
@@ -29,23 +32,29 @@ export class Learner {
   readonly #shape: BatchShape
   readonly #step: TrainStep
   readonly #pass: ForwardPass | undefined
+  readonly #accumulate: number
   #passIsStale = true
+  /** Batches read since the last step was taken. */
+  #read = 0
 
   private constructor(init: LearnerInit, step: TrainStep, pass: ForwardPass | undefined) {
     this.model = init.model
     this.#shape = init.shape
     this.#step = step
     this.#pass = pass
+    this.#accumulate = init.accumulate ?? 1
   }
 
   static async create(init: LearnerInit): Promise<Learner> {
-    const { executor, shape, teacher, base, adapters = [] } = init
+    const { executor, shape, teacher, base, adapters = [], recompute, accumulate = 1 } = init
     const { model, weights } = init.model.checkpoint
     const trainee = { model, weights, base, adapters }
     const step = await TrainStep.create({
       trainee,
       executor,
       shape,
+      accumulate: accumulate > 1,
+      ...(recompute ? { recompute } : {}),
       ...(teacher ? { teacher } : {}),
     })
     const pass = teacher
@@ -74,9 +83,26 @@ export class Learner {
     return this.#pass.run(batch)
   }
 
-  async learn(batch: PackedBatch, learningRate: number, lesson?: Lesson): Promise<StepResult> {
-    const result = await this.#step.run(batch, learningRate, lesson)
-    this.#passIsStale = true
+  /**
+   * Learns from a batch: takes a step, or adds to the one that comes after `accumulate` batches.
+   *
+   * @param isLast takes the step in any case, so that nothing of it is lost
+   */
+  async learn(
+    batch: PackedBatch,
+    learningRate: number,
+    { lesson, isLast = false }: { readonly lesson?: Lesson; readonly isLast?: boolean } = {},
+  ): Promise<StepResult> {
+    this.#read++
+    const applies = isLast || this.#read === this.#accumulate
+    const result = await this.#step.run(batch, learningRate, lesson, {
+      share: 1 / this.#accumulate,
+      applies,
+    })
+    if (applies) {
+      this.#read = 0
+      this.#passIsStale = true
+    }
     return result
   }
 
@@ -93,6 +119,7 @@ export class Learner {
   }
 
   async resetOptimiser(): Promise<void> {
+    this.#read = 0
     await this.#step.resetOptimiser()
   }
 

@@ -58,16 +58,14 @@ export async function learnMutually(init: MutualLearningInit): Promise<MutualLea
     const rate = learningRateAt(init.round, init.rounds, index, batches.length)
     const modelSays = await model.learner.teach(modelBatch)
     const proxySays = await proxy.learner.teach(proxyBatch)
-    const learnt = await model.learner.learn(
-      modelBatch,
-      model.learningRate * rate,
-      toModel(modelBatch, proxyBatch, proxySays, ramp * model.kdWeight),
-    )
-    const proxyLearnt = await proxy.learner.learn(
-      proxyBatch,
-      proxy.learningRate * rate,
-      toProxy(proxyBatch, modelBatch, modelSays, ramp * proxy.kdWeight),
-    )
+    const learnt = await model.learner.learn(modelBatch, model.learningRate * rate, {
+      lesson: toModel(modelBatch, proxyBatch, proxySays, ramp * model.kdWeight),
+      isLast: index === batches.length - 1,
+    })
+    const proxyLearnt = await proxy.learner.learn(proxyBatch, proxy.learningRate * rate, {
+      lesson: toProxy(proxyBatch, modelBatch, modelSays, ramp * proxy.kdWeight),
+      isLast: index === batches.length - 1,
+    })
     sums.model += learnt.crossEntropy
     sums.proxy += proxyLearnt.crossEntropy
     sums.modelGate += learnt.gateOpen
@@ -101,7 +99,8 @@ export async function learnAlone(
   for (const [index, [batch]] of batches.entries()) {
     signal?.throwIfAborted()
     const rate = learningRateAt(init.round, init.rounds, index, batches.length)
-    const learnt = await model.learner.learn(batch, model.learningRate * rate)
+    const isLast = index === batches.length - 1
+    const learnt = await model.learner.learn(batch, model.learningRate * rate, { isLast })
     sum += learnt.crossEntropy
     clock(index + 1, learnt.crossEntropy, batch.tokenCount)
   }

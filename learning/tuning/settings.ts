@@ -11,6 +11,12 @@ export const tuningSettingsSchema = z.strictObject({
   alpha: z.number().positive().default(16),
   /** `full` trains every parameter of the small model; meant for models of a few million. */
   slm: z.enum(['full', 'lora']).default('full'),
+  /** How the frozen bases are held: blocks of 8 or 4 bits take a quarter or an eighth of float32's memory. */
+  basePrecision: z.enum(['float32', 'int8', 'int4']).default('float32'),
+  /** What the backward pass makes again instead of keeping it: less memory, more time. */
+  recompute: z.enum(['none', 'activations', 'layers']).default('none'),
+  /** Batches whose gradients make one step: a larger step in the memory of a smaller batch. */
+  accumulate: z.number().int().min(1).max(1024).default(1),
   /** Rows of a batch, tokens of a row. */
   batch: z.number().int().min(1).max(1024).default(8),
   length: z.number().int().min(16).max(8192).default(128),

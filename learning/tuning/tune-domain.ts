@@ -39,7 +39,9 @@ export async function tuneDomain(init: TuneDomainInit): Promise<number> {
   for (const [index, batch] of batches.entries()) {
     signal?.throwIfAborted()
     const rate = learningRateAt(round, rounds, index, batches.length)
-    const { crossEntropy } = await proxy.learn(batch, learningRate * rate)
+    const { crossEntropy } = await proxy.learn(batch, learningRate * rate, {
+      isLast: index === batches.length - 1,
+    })
     loss += crossEntropy / batches.length
     clock(index + 1, crossEntropy, batch.tokenCount)
   }

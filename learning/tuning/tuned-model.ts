@@ -1,8 +1,14 @@
 import { CotuneError, createRandom, EXIT } from '#base'
-import { sizeOf } from '#engine'
+import { sizeOf, type WeightValue } from '#engine'
 import { resolveModelFolder } from '#learning/library'
 import { type AdapterWeights, createAdapter, type LoraSpec } from '#learning/lora'
-import { type Checkpoint, checkpointDigest, loadCheckpoint } from '#learning/models'
+import {
+  type BasePrecision,
+  type Checkpoint,
+  checkpointDigest,
+  freeze,
+  openCheckpoint,
+} from '#learning/models'
 import type { Tokenizer } from '#learning/text'
 import type { ModelRole } from './types.ts'
 
@@ -12,7 +18,8 @@ export const SHARED_ADAPTER = 'shared'
 /** A model that takes part in co-tuning: its base, its tokenizer, and who it is. */
 export interface TunedModel {
   readonly role: ModelRole
-  readonly checkpoint: Checkpoint
+  /** Its weights lie on disk. */
+  readonly checkpoint: Checkpoint<WeightValue>
   readonly tokenizer: Tokenizer
   /** SHA-256 of configuration and weights of the base. */
   readonly digest: string
@@ -30,10 +37,14 @@ export interface ModelDescription {
  * @param nameOrFolder a checkpoint folder, or the name of a model of the library
  * @throws CotuneError MODEL_*, TOKENIZER_*, MODEL_WITHOUT_TOKENIZER
  */
-export async function loadTunedModel(role: ModelRole, nameOrFolder: string): Promise<TunedModel> {
+export async function loadTunedModel(
+  role: ModelRole,
+  nameOrFolder: string,
+  precision: BasePrecision = 'float32',
+): Promise<TunedModel> {
   const folder = await resolveModelFolder(nameOrFolder)
-  const checkpoint = await loadCheckpoint(folder)
-  const { tokenizer } = checkpoint
+  const open = await openCheckpoint(folder)
+  const { tokenizer } = open
   if (tokenizer === undefined) {
     throw new CotuneError('MODEL_WITHOUT_TOKENIZER', `${folder} has no tokenizer.json`, {
       hint: 'Put the tokenizer.json of the model into its folder.',
@@ -41,7 +52,9 @@ export async function loadTunedModel(role: ModelRole, nameOrFolder: string): Pro
       exit: EXIT.data,
     })
   }
-  return { role, checkpoint, tokenizer, digest: checkpointDigest(checkpoint) }
+  // Reads every weight once: what is not finite is found here, not by the runtime that maps it.
+  const digest = await checkpointDigest(open)
+  return { role, checkpoint: await freeze(open, { precision }), tokenizer, digest }
 }
 
 export function describeModel({
