@@ -26,6 +26,13 @@ export function positiveInteger(text: string): number {
   throw new InvalidArgumentError('a whole number of at least 1 is needed.')
 }
 
+/** A number from 0. */
+export function nonNegative(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value
+  throw new InvalidArgumentError('a number of at least 0 is needed.')
+}
+
 /** `90s`, `10m`, `2h`, `1d` in milliseconds. */
 export function durationMs(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)

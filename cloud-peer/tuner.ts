@@ -1,7 +1,7 @@
 import type { EngineInfo } from '#engine'
 import type { AdapterWeights, AggregationStrategy } from '#learning/aggregate'
 import type { Example } from '#learning/data'
-import type { ModelDescription, OnProgress, Scores } from '#learning/tuning'
+import type { AnswerOptions, ModelDescription, OnProgress, Scores } from '#learning/tuning'
 
 export interface WeightedDelta {
   /** What a device's training changed in the shared adapter. */
@@ -59,7 +59,7 @@ export interface Tuner {
       readonly model: 'llm' | 'dpm'
       readonly prompt: { readonly instruction: string; readonly input: string }
       readonly signal?: AbortSignal
-    },
+    } & AnswerOptions,
   ): Promise<string>
   close(): Promise<void>
 }

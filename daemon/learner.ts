@@ -122,12 +122,14 @@ export class Learner {
 
   answer(request: ChatRequest, signal: AbortSignal): Promise<string> {
     const model = ownModel(request.model ?? 'slm')
-    const { instruction = '', prompt: input } = request
+    const { instruction = '', prompt: input, sampling, stop } = request
     const job = async (either: AbortSignal) =>
       this.#tuner.answer({
         model,
         ...(await this.#weights(model, 'cotuned')),
         prompt: { instruction, input },
+        ...(sampling && { sampling }),
+        ...(stop && { stop }),
         signal: either,
       })
     return this.#jobs.run('answer', job, signal)

@@ -2,6 +2,7 @@ import type { EngineInfo } from '#engine'
 import type { Example } from '#learning/data'
 import type {
   AdapterWeights,
+  AnswerOptions,
   DeviceState,
   ModelDescription,
   OnProgress,
@@ -68,7 +69,7 @@ export interface Tuner {
       readonly model: 'slm' | 'dpm'
       readonly prompt: { readonly instruction: string; readonly input: string }
       readonly signal?: AbortSignal
-    },
+    } & AnswerOptions,
   ): Promise<string>
   close(): Promise<void>
 }

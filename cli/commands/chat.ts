@@ -3,12 +3,24 @@ import { Command, Option } from 'commander'
 import { CotuneError, EXIT } from '#base'
 import type { ApiClient, ChatRequest } from '#protocols/api'
 import type { CommandContext } from '../command-context.ts'
-import { clientOf, type PeerOptions, withPeerOptions } from '../options.ts'
+import {
+  clientOf,
+  nonNegative,
+  type PeerOptions,
+  positiveInteger,
+  withPeerOptions,
+} from '../options.ts'
 import { clean } from '../render/clean.ts'
 
 interface ChatOptions extends PeerOptions {
   readonly instruction?: string
   readonly model?: 'slm' | 'dpm' | 'llm'
+  readonly temperature?: number
+  readonly topK?: number
+  readonly topP?: number
+  readonly repetitionPenalty?: number
+  readonly seed?: string
+  readonly stop?: readonly string[]
 }
 
 const NOTICE =
@@ -21,6 +33,12 @@ export function chatCommand({ io }: CommandContext): Command {
     .argument('[prompt...]', 'the question; without it a conversation begins, or stdin is read')
     .option('--instruction <text>', 'the task, as in the training data')
     .addOption(new Option('--model <role>', 'which model answers').choices(['slm', 'dpm', 'llm']))
+    .option('--temperature <t>', 'above 0 the answer is drawn, not the most probable', nonNegative)
+    .option('--top-k <n>', 'draw from so many of the most probable tokens', positiveInteger)
+    .option('--top-p <p>', 'draw from the most probable tokens up to this probability', nonNegative)
+    .option('--repetition-penalty <x>', 'above 1 what was said becomes less probable', nonNegative)
+    .option('--seed <text>', 'the same seed draws the same answer')
+    .option('--stop <text>', 'ends the answer where it comes; may be repeated', append)
     .addHelpText(
       'after',
       '\nExamples:\n  $ cotune chat turn the kitchen light on\n  $ cotune chat --instruction "Write the shell command." list all files\n  $ cotune chat',
@@ -39,15 +57,28 @@ export function chatCommand({ io }: CommandContext): Command {
     })
 }
 
+function append(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
 function toRequest(
   prompt: string,
   instruction: string | undefined,
-  { model }: ChatOptions,
+  { model, stop, temperature, topK, topP, repetitionPenalty, seed }: ChatOptions,
 ): ChatRequest {
+  const sampling = {
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topK === undefined ? {} : { topK }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }),
+    ...(seed === undefined ? {} : { seed }),
+  }
   return {
     prompt,
     ...(instruction === undefined ? {} : { instruction }),
     ...(model === undefined ? {} : { model }),
+    ...(Object.keys(sampling).length === 0 ? {} : { sampling }),
+    ...(stop === undefined ? {} : { stop }),
   }
 }
 

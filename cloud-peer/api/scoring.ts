@@ -53,10 +53,12 @@ export class Scoring {
     const { tuner, jobs, store } = this.#components
     const model = cloudModel(request.model ?? 'llm')
     const prompt = { instruction: request.instruction ?? '', input: request.prompt }
+    const { sampling, stop } = request
+    const options = { ...(sampling && { sampling }), ...(stop && { stop }) }
     const tuned = await this.#latest()
     const text = await jobs.run(
       'an answer',
-      (either) => tuner.answer({ ...tuned, model, prompt, signal: either }),
+      (either) => tuner.answer({ ...tuned, ...options, model, prompt, signal: either }),
       signal,
     )
     return { text, model: `${model}@${store.versions.latest()?.version ?? 0}` }

@@ -1,18 +1,26 @@
+import type { GenerateOptions, Sampling } from '#learning/generate'
 import { renderPrompt } from '#learning/text'
 import { createGenerator, type EvaluateInit } from './evaluate-model.ts'
 
-/** One greedy answer, streamed if asked for. */
+/** How an answer is made and shown. */
+export type AnswerOptions = Pick<GenerateOptions, 'stop'> & {
+  readonly sampling?: Sampling
+  readonly onToken?: (text: string) => void
+}
+
+/** One answer, of the most probable tokens unless told otherwise; streamed if asked for. */
 export async function answerPrompt(
   init: Pick<EvaluateInit, 'model' | 'tuned' | 'executor' | 'length' | 'signal'> & {
     readonly prompt: { readonly instruction: string; readonly input: string }
-    readonly onToken?: (text: string) => void
-  },
+  } & AnswerOptions,
 ): Promise<string> {
   const generator = await createGenerator({ ...init, batch: 1 })
   try {
-    const { onToken, signal } = init
+    const { onToken, sampling, stop, signal } = init
     const [answer = ''] = await generator.generate([renderPrompt(init.prompt)], {
       ...(onToken ? { onToken } : {}),
+      ...(sampling ? { sampling } : {}),
+      ...(stop ? { stop } : {}),
       ...(signal ? { signal } : {}),
     })
     return answer

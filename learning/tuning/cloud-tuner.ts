@@ -3,7 +3,7 @@ import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } f
 import { type AggregationStrategy, applyDelta, createAggregator } from '#learning/aggregate'
 import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
-import { answerPrompt } from './answer.ts'
+import { type AnswerOptions, answerPrompt } from './answer.ts'
 import { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
 import { Learner } from './learner.ts'
 import { learnMutually, teacherShape } from './mutual-learning.ts'
@@ -184,14 +184,13 @@ export class CloudTuner {
     return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor, length })
   }
 
-  /** Answers one prompt, greedily. */
+  /** Answers one prompt. */
   async answer(
     init: Tuned & {
       readonly model: 'llm' | 'dpm'
       readonly prompt: { readonly instruction: string; readonly input: string }
-      readonly onToken?: (text: string) => void
       readonly signal?: AbortSignal
-    },
+    } & AnswerOptions,
   ): Promise<string> {
     const { length } = this.settings
     return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor, length })

@@ -2,7 +2,7 @@ import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } f
 import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
 import { adapterDelta } from './adapter-delta.ts'
-import { answerPrompt } from './answer.ts'
+import { type AnswerOptions, answerPrompt } from './answer.ts'
 import { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
 import { Learner, type LearnerInit } from './learner.ts'
 import {
@@ -181,13 +181,12 @@ export class DeviceTuner {
     return evaluateModel({ ...init, ...this.#tuned(init), executor: this.#executor, length })
   }
 
-  /** Answers one prompt, greedily, with what the device has learnt. */
+  /** Answers one prompt with what the device has learnt. */
   async answer(
     init: Pick<TuneInit, 'state' | 'shared' | 'signal'> & {
       readonly model: 'slm' | 'dpm'
       readonly prompt: { readonly instruction: string; readonly input: string }
-      readonly onToken?: (text: string) => void
-    },
+    } & AnswerOptions,
   ): Promise<string> {
     const { length } = this.settings
     return answerPrompt({ ...init, ...this.#tuned(init), executor: this.#executor, length })

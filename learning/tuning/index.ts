@@ -1,3 +1,4 @@
+export type { AnswerOptions } from './answer.ts'
 export { type CloudTuneInit, CloudTuner, type CloudTunerInit } from './cloud-tuner.ts'
 export {
   DeviceTuner,

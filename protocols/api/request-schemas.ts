@@ -64,6 +64,16 @@ export const requestSchemas: { readonly [R in Route]: z.ZodType<Routes[R]['reque
     prompt: z.string().min(1).max(MAX_TEXT),
     instruction: z.string().max(MAX_TEXT).exactOptional(),
     model: model.exactOptional(),
+    sampling: z
+      .strictObject({
+        temperature: z.number().min(0).max(100).exactOptional(),
+        topK: z.int().min(1).exactOptional(),
+        topP: z.number().gt(0).max(1).exactOptional(),
+        repetitionPenalty: z.number().gt(0).max(100).exactOptional(),
+        seed: z.union([z.number(), z.string().max(256)]).exactOptional(),
+      })
+      .exactOptional(),
+    stop: z.array(z.string().min(1).max(256)).max(16).exactOptional(),
   }),
   'POST /v1/shutdown': nothing,
 }

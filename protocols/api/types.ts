@@ -1,4 +1,5 @@
 import type { EngineInfo } from '#engine'
+import type { Sampling } from '#learning/generate'
 
 /**
  * The local API of a daemon and of a cloud peer: what every screen and command reads. HTTP on a unix socket
@@ -240,6 +241,10 @@ export interface ChatRequest {
   readonly prompt: string
   readonly instruction?: string
   readonly model?: 'slm' | 'dpm' | 'llm'
+  /** The most probable words unless told. */
+  readonly sampling?: Sampling
+  /** Strings that end the answer. */
+  readonly stop?: readonly string[]
 }
 
 /** Routes: method, path, request, reply. Devices refuse the cloud's routes and the reverse, with API_WRONG_ROLE. */

@@ -236,6 +236,26 @@ describe('commands', () => {
     expect(none.stderr).toContain('CHAT_NO_PROMPT')
   })
 
+  it('chat says how to choose words only where asked to', async () => {
+    const requests: unknown[] = []
+    await serve({
+      'POST /v1/chat': async (request) => {
+        requests.push(request)
+        return { text: '', model: 'slm' }
+      },
+    })
+    const options = '--temperature 0.7 --top-k 5 --top-p 0.9 --repetition-penalty 1.1 --seed a'
+    await cotune(withHome('chat', ...options.split(' '), '--stop', 'END', '--stop', '.', 'hello'))
+    await cotune(withHome('chat', 'hello'))
+    const sampling = { temperature: 0.7, topK: 5, topP: 0.9, repetitionPenalty: 1.1, seed: 'a' }
+    expect(requests).toEqual([
+      { prompt: 'hello', sampling, stop: ['END', '.'] },
+      { prompt: 'hello' },
+    ])
+    const wrong = await cotune(withHome('chat', '--temperature', 'hot', 'hello'))
+    expect(wrong).toMatchObject({ exitCode: EXIT.usage })
+  })
+
   it("gives the peer's error with its exit code", async () => {
     await serve({
       'POST /v1/join': async () => {
