@@ -1,6 +1,7 @@
 import './promise-with-resolvers.ts'
 
 export { createBreather } from './breather.ts'
+export { byteSize } from './byte-size.ts'
 export {
   bytesOf,
   concatBytes,

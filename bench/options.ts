@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { CotuneError, errorMessage } from '#base'
+import { byteSize, CotuneError, errorMessage } from '#base'
 import { type BenchShape, SHAPES } from './shapes.ts'
 
 type Options = NonNullable<ParseArgsConfig['options']>
@@ -40,25 +40,16 @@ export function wholeNumber(option: string, value: string): number {
   return Number(value)
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  MIB: 2 ** 20,
-  GIB: 2 ** 30,
-}
-
 /**
  * `4GB` is 4e9 bytes, `4GiB` 4 * 2^30.
  *
  * @throws CotuneError BENCH_OPTION
  */
 export function bytesFrom(option: string, value: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([KMG]i?B)$/i.exec(value) ?? []
-  const scale = UNITS[unit?.toUpperCase() ?? '']
-  if (scale === undefined)
+  const bytes = byteSize(value)
+  if (bytes === undefined)
     throw badOption(`--${option} ${value} is no size`, `--${option} 4GB, or 900MB, or 4GiB`)
-  return Math.round(Number(number) * scale)
+  return bytes
 }
 
 function badOption(message: string, hint: string, cause?: unknown): CotuneError {

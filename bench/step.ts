@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { CotuneError } from '#base'
 import type { Recompute } from '#engine'
-import { type BasePrecision, createModel, type HfConfig } from '#learning/models'
+import { fitStep } from '#learning/fit'
+import { type BasePrecision, createModel, type HfConfig, openCheckpoint } from '#learning/models'
 import type { Bench } from './bench.ts'
-import type { Trained } from './flops.ts'
+import { QUERY_AND_VALUE, type Trained } from './flops.ts'
 import { bytesFrom, oneOf, parseOptions, shapeOf, wholeNumber } from './options.ts'
 import { randomCheckpoint } from './random-checkpoint.ts'
 import { takeTurns } from './rounds.ts'
@@ -15,6 +16,7 @@ import { describe, summarise } from './step/summary.ts'
 
 const ROUNDS = 5
 const SECONDS_EACH = 2
+const MODES: readonly Recompute[] = ['none', 'activations', 'layers']
 const BASES: readonly BasePrecision[] = ['float32', 'int8', 'int4']
 
 /** One training step: ours beside PyTorch (and TensorFlow.js) from the same weights, in turns. */
@@ -42,8 +44,9 @@ interface StepOptions {
   /** A real checkpoint in place of random weights. */
   readonly checkpoint: string | undefined
   readonly trained: Trained
-  readonly base: BasePrecision
-  readonly recompute: Recompute
+  /** With a limit of memory and neither of these, they are what `model fit` says. */
+  readonly base: BasePrecision | undefined
+  readonly recompute: Recompute | undefined
   readonly limitBytes: number | undefined
   readonly batch: number | undefined
   readonly length: number | undefined
@@ -62,8 +65,8 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     checkpoint: { type: 'string' },
     targets: { type: 'string', default: 'all' },
     full: { type: 'boolean', default: false },
-    base: { type: 'string', default: 'float32' },
-    recompute: { type: 'string', default: 'none' },
+    base: { type: 'string' },
+    recompute: { type: 'string' },
     memory: { type: 'string' },
     batch: { type: 'string' },
     length: { type: 'string' },
@@ -74,8 +77,8 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     'no-peers': { type: 'boolean', default: false },
   })
   const targets = oneOf('targets', values.targets, ['all', 'qv'])
-  const base = oneOf('base', values.base, BASES)
-  if (values.full && base !== 'float32')
+  const base = values.base === undefined ? undefined : oneOf('base', values.base, BASES)
+  if (values.full && base !== undefined && base !== 'float32')
     throw new CotuneError('BENCH_OPTION', 'what is trained wholly is float32', {
       hint: 'Leave out --full or --base.',
       exit: 2,
@@ -86,7 +89,8 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     checkpoint: values.checkpoint,
     trained: values.full ? 'full' : targets,
     base,
-    recompute: oneOf('recompute', values.recompute, ['none', 'activations', 'layers']),
+    recompute:
+      values.recompute === undefined ? undefined : oneOf('recompute', values.recompute, MODES),
     limitBytes: memory === undefined ? undefined : bytesFrom('memory', memory),
     batch: batch === undefined ? undefined : wholeNumber('batch', batch),
     length: length === undefined ? undefined : wholeNumber('length', length),
@@ -102,7 +106,7 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
 async function openShape(
   options: StepOptions,
 ): Promise<{ readonly shape: string; readonly spec: StepSpec }> {
-  const { checkpoint, trained, base, recompute, threads } = options
+  const { checkpoint, trained, base = 'float32', recompute = 'none', threads } = options
   const known = checkpoint === undefined ? shapeOf(options.shape) : undefined
   const spec: StepSpec = {
     folder: known ? await randomCheckpoint(known.name, known.config) : resolve(checkpoint!),
@@ -116,7 +120,26 @@ async function openShape(
     base,
     recompute,
   }
-  return { shape: known?.name ?? basename(spec.folder), spec }
+  const shape = known?.name ?? basename(spec.folder)
+  const isFree = options.base === undefined && options.recompute === undefined
+  if (options.limitBytes === undefined || !isFree) return { shape, spec }
+  return { shape, spec: { ...spec, ...(await fitted(spec, options.limitBytes)) } }
+}
+
+/** The settings that `cotune model fit` names for a memory. */
+async function fitted(
+  { folder, batch, length, rank, trained }: StepSpec,
+  memoryBytes: number,
+): Promise<Pick<StepSpec, 'base' | 'recompute' | 'batch'>> {
+  const checkpoint = await openCheckpoint(folder)
+  const targets = trained === 'qv' ? { targets: QUERY_AND_VALUE } : {}
+  const { best } = fitStep({ checkpoint, memoryBytes, batch, length, rank, ...targets })
+  if (!best)
+    throw new CotuneError('BENCH_OPTION', `no settings fit into ${memoryBytes} bytes`, {
+      hint: 'cotune model fit says what would.',
+      exit: 2,
+    })
+  return { base: best.precision, recompute: best.recompute, batch: best.batch }
 }
 
 function logStep(step: number, [base, float32]: readonly number[]): void {

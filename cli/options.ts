@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { cotuneHome } from '#base'
+import { byteSize, cotuneHome } from '#base'
 import { type ApiClient, controlSocketPath, createApiClient } from '#protocols/api'
 
 export interface PeerOptions {
@@ -39,6 +39,13 @@ export function durationMs(text: string): number {
   const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? '']
   if (unit !== undefined) return Math.round(Number(match?.[1]) * unit)
   throw new InvalidArgumentError('a duration such as 90s, 10m or 2h is needed.')
+}
+
+/** `4GB` or `900MiB` in bytes. */
+export function sizeInBytes(text: string): number {
+  const bytes = byteSize(text)
+  if (bytes !== undefined) return bytes
+  throw new InvalidArgumentError('a size such as 4GB, 900MB or 4GiB is needed.')
 }
 
 /** `a,b,c`. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
+import { fitModelCommand } from './model/fit.ts'
 import { importModelCommand } from './model/import.ts'
 import { listModelsCommand } from './model/list.ts'
 import { pullModelCommand } from './model/pull.ts'
@@ -13,6 +14,7 @@ const SUBCOMMANDS = [
   listModelsCommand,
   showModelCommand,
   verifyModelCommand,
+  fitModelCommand,
   removeModelCommand,
 ]
 

@@ -7,7 +7,7 @@ describe('the options of the step bench', () => {
     expect(parseStepOptions([])).toMatchObject({
       shape: 'smollm2-135m',
       trained: 'all',
-      base: 'float32',
+      base: undefined,
       peers: true,
     })
   })

@@ -1,0 +1,88 @@
+import type { Recompute } from '#engine'
+import type { BasePrecision, OpenCheckpoint } from '#learning/models'
+import type { BatchShape } from '#learning/train'
+import { type StepMemory, stepMemory } from './step-memory.ts'
+
+/** One way of training, and what it takes. */
+export interface FitOption {
+  readonly precision: BasePrecision
+  readonly recompute: Recompute
+  /** Rows of tokens at once. */
+  readonly batch: number
+  /** Batches that make one step, so that a step has as many rows as were asked for. */
+  readonly accumulate: number
+  readonly memory: StepMemory
+  readonly fits: boolean
+}
+
+export interface FitInit {
+  readonly checkpoint: Pick<OpenCheckpoint, 'model' | 'tensors'>
+  readonly memoryBytes: number
+  /** Rows of a step, tokens of a row. */
+  readonly batch: number
+  readonly length: number
+  readonly rank: number
+  readonly targets?: readonly string[]
+  /** The supervised positions of a batch; every one unless told. */
+  readonly rowsOf?: (batch: number, length: number) => number
+}
+
+export interface Fit {
+  readonly options: readonly FitOption[]
+  /** The most exact base that fits, made to fit in the quickest way; undefined where none does. */
+  readonly best: FitOption | undefined
+}
+
+const PRECISIONS: readonly BasePrecision[] = ['float32', 'int8', 'int4']
+/** From the quickest to the smallest. */
+const MODES: readonly Recompute[] = ['none', 'activations', 'layers']
+
+/** Which settings of a LoRA step fit into a memory: every precision and recomputation at the whole batch, then smaller ones. */
+export function fitStep(init: FitInit): Fit {
+  const options: FitOption[] = []
+  for (const precision of PRECISIONS) {
+    for (const recompute of MODES) options.push(option(init, precision, recompute, init.batch))
+    const last = options.at(-1)!
+    if (!last.fits) options.push(...smallerBatches(init, precision))
+  }
+  return { options, best: options.find(({ fits }) => fits) }
+}
+
+/** With everything made again, ever smaller batches until one fits. */
+function smallerBatches(init: FitInit, precision: BasePrecision): readonly FitOption[] {
+  const tried: FitOption[] = []
+  for (
+    let batch = half(init.batch);
+    batch < (tried.at(-1)?.batch ?? init.batch);
+    batch = half(batch)
+  ) {
+    const next = option(init, precision, 'layers', batch)
+    tried.push(next)
+    if (next.fits) break
+  }
+  return tried
+}
+
+function half(batch: number): number {
+  return Math.ceil(batch / 2)
+}
+
+function option(
+  init: FitInit,
+  precision: BasePrecision,
+  recompute: Recompute,
+  batch: number,
+): FitOption {
+  const { checkpoint, memoryBytes, length, rank, targets, rowsOf = (b, l) => b * l } = init
+  const accumulate = Math.ceil(init.batch / batch)
+  const shape: BatchShape = { batch, length, rows: rowsOf(batch, length), examples: batch }
+  const memory = stepMemory(checkpoint, {
+    precision,
+    recompute,
+    accumulate: accumulate > 1,
+    shape,
+    rank,
+    ...(targets ? { targets } : {}),
+  })
+  return { precision, recompute, batch, accumulate, memory, fits: memory.total <= memoryBytes }
+}
