@@ -24,7 +24,7 @@ export interface Runtime<Value> {
 }
 
 /** What one run is about beside its values. */
-export interface Asked {
+interface Asked {
   /** Names of the outputs to return. */
   readonly outputs: readonly string[]
   readonly sizes: BoundSizes

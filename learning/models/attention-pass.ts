@@ -65,7 +65,8 @@ export class AttentionPass {
     return (q, k, v) => {
       const rotate = this.#rotationOf(layer)
       const keys = flat(rotate(split(k, keyValueHeads)))
-      const values = flat(split(v, keyValueHeads))
+      const isFlat = width === headSize && v.shape.length === 2
+      const values = isFlat ? v : flat(split(v, keyValueHeads))
       this.keys.push(keys)
       this.values.push(values)
       const mixed = cachedAttention(
