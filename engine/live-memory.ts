@@ -3,8 +3,11 @@ import type { Program } from './program.ts'
 import { schedule } from './schedule.ts'
 import { sizeOf } from './tensor.ts'
 
-/** Logits of `linearCrossEntropy` are held twice, as logarithms and as probabilities, a block of rows at a time. */
-const LOGIT_BLOCK_BYTES = 32 * 2 ** 20
+/**
+ * Logits of `linearCrossEntropy` are held twice, as logarithms and as probabilities, a block of rows at a time. A head of
+ * floats is packed anew for each block, which costs as much as some forty rows: it gets larger ones.
+ */
+const LOGIT_BLOCK_BYTES = { floats: 128 * 2 ** 20, packed: 32 * 2 ** 20 }
 const ROW_STEP = 16
 
 /** Operators whose result lies in the memory of their operand. */
@@ -39,9 +42,11 @@ export function peakLiveBytes(program: Program): number {
   return peak
 }
 
-/** Rows of one block of logits of a vocabulary. */
-export function logitBlockRows(rows: number, vocabulary: number): number {
-  const most = Math.max(1, Math.floor(LOGIT_BLOCK_BYTES / (4 * vocabulary * ROW_STEP))) * ROW_STEP
+/** Rows of one block of the logits of `rows` rows. */
+export function logitBlockRows(rows: number, head: Node): number {
+  const isPacked = head.operator === 'weight' && head.parameters.format !== 'float32'
+  const bytes = LOGIT_BLOCK_BYTES[isPacked ? 'packed' : 'floats']
+  const most = Math.max(1, Math.floor(bytes / (4 * head.shape[0]! * ROW_STEP))) * ROW_STEP
   const count = Math.ceil(rows / most)
   return Math.ceil(rows / count / ROW_STEP) * ROW_STEP
 }
@@ -82,6 +87,5 @@ function bytesOf(node: Node): number {
 function passingBytes(node: Node): number {
   if (node.operator !== 'linearCrossEntropy') return 0
   const [x, w] = node.inputs
-  const vocabulary = w.shape[0]!
-  return 2 * 4 * vocabulary * logitBlockRows(x.shape[0]!, vocabulary)
+  return 2 * 4 * w.shape[0]! * logitBlockRows(x.shape[0]!, w)
 }

@@ -121,7 +121,7 @@ function targetRows(
 /** Equal blocks of rows, as few as their logits' memory allows. */
 function rowBlocks({ inputs: [x, w] }: CrossEntropy): readonly (readonly [number, number])[] {
   const rows = x.shape[0]!
-  const size = logitBlockRows(rows, w.shape[0]!)
+  const size = logitBlockRows(rows, w)
   const blocks: [number, number][] = []
   for (let start = 0; start < rows; start += size)
     blocks.push([start, Math.min(rows, start + size)])

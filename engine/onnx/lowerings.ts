@@ -5,6 +5,7 @@ import { type Shape, sizeOf } from '../tensor.ts'
 import { lowerCachedAttention } from './cached-attention.ts'
 import { lowerCrossEntropy, lowerCrossEntropySlope } from './lower-cross-entropy.ts'
 import { lowerProduct } from './lower-product.ts'
+import { lowerSlice } from './lower-slice.ts'
 import { type Lowering, MICROSOFT, onnxName } from './lowering.ts'
 import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
 import { blocksOf, dequantised, lowerQuantisedGather } from './quantised-weights.ts'
@@ -187,10 +188,7 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   reshape: (node, lowering) => withIntegers(node, lowering, 'Reshape', [reshapeTarget(node)]),
   expand: (node, lowering) =>
     withIntegers(node, lowering, 'Expand', [requireFixed(node, node.shape)]),
-  slice: (node, lowering) => {
-    const { axis, start, end } = node.parameters
-    return withIntegers(node, lowering, 'Slice', [[start], [end], [axis]])
-  },
+  slice: lowerSlice,
   pad: (node, lowering) => {
     const { axis, before, after } = node.parameters
     const rank = node.shape.length
