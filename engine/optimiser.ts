@@ -23,7 +23,13 @@ import { type Shape, sizeOf } from './tensor.ts'
 
 /** The square root of the sum of all squares: a scalar. */
 export function globalNorm(gradients: readonly Node[]): Node {
-  return sqrt(sum(square(flatten(gradients)), undefined, { keepDims: false }))
+  return rootOfSum(gradients.map(square))
+}
+
+/** All in one sum, so that none of them has to wait for another to be there. */
+function rootOfSum(squares: readonly Node[]): Node {
+  const sums = squares.map((each) => reshape(sum(each), [1]))
+  return sqrt(sum(concat(sums, 0), undefined, { keepDims: false }))
 }
 
 export interface AdamWOptions {
@@ -59,7 +65,7 @@ export interface OptimiserStep {
 /** Tensors up to this many elements share flat state: an adapter is many small tensors, and each node costs time. */
 const FLAT_LIMIT = 65_536
 /** A flat state ends at this many elements: the passes over it then find it in the processor's cache. */
-const FLAT_TOTAL = 262_144
+const FLAT_TOTAL = 131_072
 
 /**
  * One step of AdamW (Loshchilov, Hutter 2019; decoupled weight decay, as in PyTorch: p <- p - lr (m^ / (sqrt(v^) + eps)
@@ -108,9 +114,7 @@ export function adamW(
     updates[prefix + name] = multiply(gradient, subtract(scalar(1), accumulate.apply))
     return { ...group, gradient, squares: square(gradient) }
   })
-  const norm = sqrt(
-    groups.map(({ squares }) => sum(squares, undefined, { keepDims: false })).reduce(add),
-  )
+  const norm = rootOfSum(groups.map(({ squares }) => squares))
   const clip = clipNorm === undefined ? scalar(1) : clipFactor(norm, clipNorm)
   const scale1 = multiply(clip, scalar(1 - beta1))
   const scale2 = multiply(square(clip), scalar(1 - beta2))
