@@ -97,10 +97,7 @@ export function createSession<Value>(program: Program, runtime: Runtime<Value>):
         for (const name of names) {
           requireVariable(name)
           const value = variables.get(name)
-          if (value === undefined) continue
-          const tensor = await runtime.toTensor(value)
-          // The runtime may write its variables again.
-          values.set(name, { ...tensor, data: tensor.data.slice() })
+          if (value !== undefined) values.set(name, await runtime.toTensor(value))
         }
         return values
       }),

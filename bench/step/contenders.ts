@@ -33,7 +33,8 @@ export function stepContenders(
   if (python)
     starts.set('pytorch', () => new Contender('pytorch', python, [script, JSON.stringify(spec)]))
   else leftOut.pytorch = 'no python3 has torch'
-  if (shape === '5m') starts.set(...node('tfjs', ['step', 'run-tfjs.ts'], spec))
-  else leftOut.tfjs = 'only for the shape 5m'
+  if (shape !== '5m') leftOut.tfjs = 'only for the shape 5m'
+  else if (spec.trained === 'full') leftOut.tfjs = 'on WebAssembly a lookup has no gradient'
+  else starts.set(...node('tfjs', ['step', 'run-tfjs.ts'], spec))
   return { starts, leftOut }
 }

@@ -26,15 +26,13 @@ const { batch, length, rank } = spec
 const rows = batch * length
 if (heads !== keyValueHeads) throw new RangeError('written for as many key as query heads')
 
-const full = spec.trained === 'full'
 const parameters = new Map<string, Tensor>()
 for (const [name, { data, shape }] of weights) {
   const value = tf.tensor(data, [...shape])
-  parameters.set(name, full ? tf.variable(value) : value)
+  parameters.set(name, value)
 }
 const adapters = new Map<string, { readonly a: Tensor; readonly b: Tensor }>()
 for (const { name, inputSize, outputSize } of model.linears) {
-  if (full) break
   if (spec.trained === 'qv' && !QUERY_AND_VALUE.some((target) => name.endsWith(target))) continue
   const bound = 1 / Math.sqrt(inputSize)
   const a = tf.variable(tf.randomUniform([rank, inputSize], -bound, bound))

@@ -78,49 +78,20 @@ function createRuntime(
   session: InferenceSession,
   lowered: LoweredProgram,
 ): Runtime<OrtTensor> {
-  const spare = new SpareTensors()
   return {
     run: async (inputs, variables, { outputs }) => {
       const feeds: Record<string, OrtTensor> = {}
       for (const [name, value] of inputs) feeds[onnxName.input(name)] = value
       for (const [name, value] of variables) feeds[onnxName.variable(name)] = value
       const asked = new Map([...lowered.outputs].filter(([name]) => outputs.includes(name)))
-      const fetches: Record<string, OrtTensor | null> = {}
-      for (const name of asked.values()) fetches[name] = null
-      for (const name of lowered.updates.values()) fetches[name] = spare.take(name)
+      const fetches = [...asked.values(), ...lowered.updates.values()]
       const results = await session.run(feeds, fetches)
-      const updates = pick(results, lowered.updates)
-      for (const [name, value] of updates) spare.own(lowered.updates.get(name)!, value)
-      return { outputs: pick(results, asked), updates }
+      return { outputs: pick(results, asked), updates: pick(results, lowered.updates) }
     },
     fromTensor: ({ dtype, data, shape }) => new ort.Tensor(dtype, data, shape),
     toTensor,
-    release: (value) => spare.give(value),
+    release: () => undefined,
     close: () => session.release(),
-  }
-}
-
-/**
- * Variables of the run before last, to be written again: new ones at each run would pile up until the garbage collector
- * comes. Only what the runtime itself has made is used so, never an array that a caller gave.
- */
-class SpareTensors {
-  readonly #spare = new Map<string, OrtTensor>()
-  readonly #names = new WeakMap<OrtTensor, string>()
-
-  own(name: string, value: OrtTensor): void {
-    this.#names.set(value, name)
-  }
-
-  give(value: OrtTensor): void {
-    const name = this.#names.get(value)
-    if (name !== undefined) this.#spare.set(name, value)
-  }
-
-  take(name: string): OrtTensor | null {
-    const value = this.#spare.get(name) ?? null
-    this.#spare.delete(name)
-    return value
   }
 }
 

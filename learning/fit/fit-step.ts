@@ -37,6 +37,9 @@ const PRECISIONS: readonly BasePrecision[] = ['float32', 'int8', 'int4']
 /** From the quickest to the smallest. */
 const MODES: readonly Recompute[] = ['none', 'activations', 'layers']
 
+/** What is left free, as a share of the estimate: it is good to some per cent. */
+const RESERVE = 0.08
+
 /** Which settings of a LoRA step fit into a memory: every precision and recomputation at the whole batch, then smaller ones. */
 export function fitStep(init: FitInit): Fit {
   const options: FitOption[] = []
@@ -84,5 +87,6 @@ function option(
     rank,
     ...(targets ? { targets } : {}),
   })
-  return { precision, recompute, batch, accumulate, memory, fits: memory.total <= memoryBytes }
+  const fits = memory.total * (1 + RESERVE) <= memoryBytes
+  return { precision, recompute, batch, accumulate, memory, fits }
 }
