@@ -54,8 +54,8 @@ export function lowerCachedAttention(
 
 /** [B, S, width] as a shape: S is what remains. */
 function rowShape(lengths: Node, width: number, lowering: Lowering): string {
-  return lowering.shared(`rowShape:${lengths.id}:${width}`, () => {
-    const batch = lowering.shared(`batch:${lengths.id}`, () =>
+  return lowering.once(`rowShape:${lengths.id}:${width}`, () => {
+    const batch = lowering.once(`batch:${lengths.id}`, () =>
       lowering.emit(lengths, 'Shape', { inputs: [lowering.value(lengths)], suffix: '_batch' }),
     )
     return lowering.emit(lengths, 'Concat', {
@@ -67,7 +67,7 @@ function rowShape(lengths: Node, width: number, lowering: Lowering): string {
 }
 
 function lastColumns(lengths: Node, lowering: Lowering): string {
-  return lowering.shared(`lastColumns:${lengths.id}`, () => {
+  return lowering.once(`lastColumns:${lengths.id}`, () => {
     const one = lowering.graph.addInitializer(`one_${lengths.id}`, Int32Array.of(1), [])
     return lowering.emit(lengths, 'Sub', {
       inputs: [lowering.value(lengths), one],
@@ -78,7 +78,7 @@ function lastColumns(lengths: Node, lowering: Lowering): string {
 
 /** int32 [1]. */
 function longest(lengths: Node, lowering: Lowering): string {
-  return lowering.shared(`longest:${lengths.id}`, () =>
+  return lowering.once(`longest:${lengths.id}`, () =>
     lowering.emit(lengths, 'ReduceMax', {
       inputs: [lowering.value(lengths), lowering.graph.integers([0])],
       suffix: '_longest',
@@ -97,7 +97,7 @@ function distances(
 ): string {
   const { alibiSlopes = [] } = node.parameters
   const lengths = node.inputs[5]
-  return lowering.shared(`distances:${lengths.id}:${alibiSlopes}`, () => {
+  return lowering.once(`distances:${lengths.id}:${alibiSlopes}`, () => {
     const { graph } = lowering
     const emit = (opType: string, inputs: readonly string[], suffix: string, attributes = {}) =>
       lowering.emit(node, opType, { inputs, suffix, attributes })

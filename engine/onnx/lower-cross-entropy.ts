@@ -100,8 +100,7 @@ function lowerPart(
     graph.integers([1]),
     graph.integers([1]),
   ])
-  const none = lowering.shared('zero', () => graph.addInitializer('zero', Float32Array.of(0), []))
-  const after = emit('Add', 'after', [nats, emit('Mul', 'none', [one, none])])
+  const after = emit('Add', 'after', [nats, emit('Mul', 'none', [one, lowering.zero()])])
   return { nats: emit('Reshape', 'loss', [after, flat]), slope }
 }
 

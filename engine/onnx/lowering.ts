@@ -21,8 +21,6 @@ export class Lowering {
   readonly weights: ReadonlyMap<string, WeightValue>
   readonly #values = new Map<Node, string>()
   readonly #deferred = new Map<Node, () => string>()
-  /** Values that several nodes share: comparisons as bool, ids as int64, the by-products of fused kernels. */
-  readonly #shared = new Map<string, string>()
   readonly #once = new Map<string, unknown>()
 
   constructor(nodes: readonly Node[], weights: ReadonlyMap<string, WeightValue>) {
@@ -55,26 +53,24 @@ export class Lowering {
     return name
   }
 
-  shared(key: string, make: () => string): string {
-    const known = this.#shared.get(key)
-    if (known !== undefined) return known
-    const name = make()
-    this.#shared.set(key, name)
-    return name
-  }
-
-  /** Whatever several nodes make together, once. */
+  /** What several nodes share, made by the first: comparisons as bool, ids as int64, by-products of fused kernels. */
   once<T>(key: string, make: () => T): T {
     if (!this.#once.has(key)) this.#once.set(key, make())
     return this.#once.get(key) as T
   }
 
+  /** The value of that key, if somebody has made it. */
   known(key: string): string | undefined {
-    return this.#shared.get(key)
+    return this.#once.get(key) as string | undefined
+  }
+
+  /** A float32 zero of shape []. */
+  zero(): string {
+    return this.once('zero', () => this.graph.addInitializer('zero', Float32Array.of(0), []))
   }
 
   int64(node: Node): string {
-    return this.shared(`int64:${node.id}`, () =>
+    return this.once(`int64:${node.id}`, () =>
       this.emit(node, 'Cast', {
         inputs: [this.value(node)],
         attributes: { to: ONNX_TYPE.int64 },
@@ -85,7 +81,7 @@ export class Lowering {
 
   /** A 0/1 float as bool; a comparison is not cast to float and back. */
   bool(node: Node): string {
-    return this.shared(`bool:${node.id}`, () => {
+    return this.once(`bool:${node.id}`, () => {
       if (node.operator === 'less') return this.emit(node, 'Less', { suffix: '_bool' })
       if (node.operator === 'equal') return this.emit(node, 'Equal', { suffix: '_bool' })
       return this.emit(node, 'Cast', {

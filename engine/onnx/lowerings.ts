@@ -53,10 +53,7 @@ function toInt32(node: Node, value: string, lowering: Lowering): string {
 
 /** Zeros of this shape, to scatter into. */
 function zeros(node: Node, shape: Shape, lowering: Lowering): string {
-  const zero = lowering.shared('zero', () =>
-    lowering.graph.addInitializer('zero', Float32Array.of(0), []),
-  )
-  const inputs = [zero, lowering.graph.integers(requireFixed(node, shape))]
+  const inputs = [lowering.zero(), lowering.graph.integers(requireFixed(node, shape))]
   return lowering.emit(node, 'Expand', { inputs, suffix: '_zeros' })
 }
 
@@ -126,7 +123,7 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   rmsNorm: (node, lowering) => {
     const { epsilon } = node.parameters
     const inverse = `rmsNorm_${node.id}_inverse`
-    lowering.shared(inverseRmsKey(node.inputs[0], epsilon), () => inverse)
+    lowering.once(inverseRmsKey(node.inputs[0], epsilon), () => inverse)
     return lowering.emit(node, 'SimplifiedLayerNormalization', {
       attributes: { axis: -1, epsilon: { float: epsilon } },
       extraOutputs: [inverse],
@@ -145,7 +142,7 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   layerNorm: (node, lowering) => {
     const { epsilon } = node.parameters
     const name = `layerNorm_${node.id}`
-    lowering.shared(inverseDeviationKey(node.inputs[0], epsilon), () => `${name}_inverse`)
+    lowering.once(inverseDeviationKey(node.inputs[0], epsilon), () => `${name}_inverse`)
     return lowering.emit(node, 'LayerNormalization', {
       attributes: { axis: -1, epsilon: { float: epsilon } },
       extraOutputs: [`${name}_mean`, `${name}_inverse`],

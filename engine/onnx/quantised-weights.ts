@@ -67,7 +67,7 @@ export function lowerQuantisedGather(
   if (weight.alongRows === undefined)
     return lowering.emit(node, 'Gather', { inputs: [lowering.value(w), ids], suffix })
   const bytes = (columns * bits) / 8
-  const values = lowering.shared(`${nameOf(w)}:rows`, () =>
+  const values = lowering.once(`${nameOf(w)}:rows`, () =>
     lowering.graph.addExternal(`${nameOf(w)}:rows`, 'uint8', weight.alongRows!.values, [
       rows,
       bytes,
@@ -113,10 +113,10 @@ function floats(
   const grid = [shape[0]!, shape[1]! / blockSize]
   const type = bits === 8 ? 'uint8' : 'uint4'
   const name = `${nameOf(w)}:${along}`
-  const values = lowering.shared(`${name}:${type}`, () =>
+  const values = lowering.once(`${name}:${type}`, () =>
     lowering.graph.addExternal(`${name}:${type}`, type, blocks.values, shape),
   )
-  const zeroPoints = lowering.shared(`zeroPoints:${bits}:${grid}`, () => {
+  const zeroPoints = lowering.once(`zeroPoints:${bits}:${grid}`, () => {
     const bytes = new Uint8Array(Math.ceil((sizeOf(grid) * bits) / 8)).fill(bits === 8 ? 128 : 0x88)
     return lowering.graph.addExternal(`zeroPoints:${bits}:${grid}`, type, bytes, grid)
   })
@@ -138,7 +138,7 @@ function packedBlocks(
 ): readonly string[] {
   const name = `${nameOf(w)}:${along}`
   const grid = [n, k / blockSize]
-  const values = lowering.shared(`${name}:packed`, () =>
+  const values = lowering.once(`${name}:packed`, () =>
     lowering.graph.addExternal(`${name}:packed`, 'uint8', blocks.values, [
       ...grid,
       (blockSize * bits) / 8,
@@ -149,9 +149,7 @@ function packedBlocks(
 
 function scalesOf(w: Node, along: string, blocks: Blocks, grid: Shape, lowering: Lowering): string {
   const name = `${nameOf(w)}:${along}:scales`
-  return lowering.shared(name, () =>
-    lowering.graph.addExternal(name, 'float32', blocks.scales, grid),
-  )
+  return lowering.once(name, () => lowering.graph.addExternal(name, 'float32', blocks.scales, grid))
 }
 
 function nameOf(w: Node): string {
