@@ -61,19 +61,19 @@ describe('stepMemory', () => {
 })
 
 describe('fitStep', () => {
-  const fit = (memoryBytes: number) =>
+  const fitInto = (memoryBytes: number) =>
     fitStep({ checkpoint, memoryBytes, batch: 8, length: 128, rank: RANK })
 
   it('takes the most exact base that fits, made to fit in the quickest way', () => {
-    const sizes = fit(64e9)
+    const sizes = fitInto(64e9)
     expect(sizes.best).toMatchObject({ precision: 'float32', recompute: 'none', batch: 8 })
     const [none, activations, layers] = sizes.options.map(({ memory }) => memory.total)
     expect(activations!).toBeLessThan(none!)
     expect(layers!).toBeLessThan(activations!)
     // A tenth more than the estimate leaves what is held in reserve.
-    expect(fit(1.1 * none!).best).toMatchObject({ recompute: 'none' })
-    expect(fit(none!).best).toMatchObject({ precision: 'float32', recompute: 'activations' })
-    expect(fit(1.1 * layers!).best).toMatchObject({
+    expect(fitInto(1.1 * none!).best).toMatchObject({ recompute: 'none' })
+    expect(fitInto(none!).best).toMatchObject({ precision: 'float32', recompute: 'activations' })
+    expect(fitInto(1.1 * layers!).best).toMatchObject({
       precision: 'float32',
       recompute: 'layers',
       batch: 8,
@@ -81,15 +81,15 @@ describe('fitStep', () => {
   })
 
   it('goes on with smaller batches, as many of them as make up a step', () => {
-    const layers = fit(64e9).options[2]!
-    const smaller = fit(1.07 * layers.memory.total).best!
+    const layers = fitInto(64e9).options[2]!
+    const smaller = fitInto(1.07 * layers.memory.total).best!
     expect(smaller.batch).toBeLessThan(8)
     expect(smaller.batch * smaller.accumulate).toBeGreaterThanOrEqual(8)
     expect(smaller.fits).toBe(true)
   })
 
   it('says that nothing fits', () => {
-    const { best, options } = fit(1e6)
+    const { best, options } = fitInto(1e6)
     expect(best).toBeUndefined()
     expect(options.at(-1)!.batch).toBe(1)
   })
