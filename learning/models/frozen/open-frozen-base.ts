@@ -7,7 +7,7 @@ import type { Checkpoint } from '../checkpoint.ts'
 import { type OpenCheckpoint, openCheckpoint } from '../open-checkpoint.ts'
 import { decodeValues } from '../safetensors.ts'
 import type { StoredTensor } from '../stored-tensor.ts'
-import { BASE_FILE, type BaseList, BaseWriter, readBaseList } from './base-file.ts'
+import { BASE_FILE, type BaseList, type BasePiece, readBaseList, writeBase } from './base-file.ts'
 import { quantiseStored } from './quantise-stored.ts'
 import { type BasePrecision, planWeight, type WeightPlan } from './weight-plan.ts'
 
@@ -64,28 +64,26 @@ async function prepare(
 ): Promise<BaseList> {
   const known = await readBaseList(base)
   if (known) return known
-  const writer = await BaseWriter.create(base)
-  try {
-    let done = 0
-    for (const [tensor, plan] of tensors) {
+  return writeBase(base, pieces())
+
+  async function* pieces(): AsyncGenerator<BasePiece> {
+    for (const [index, [tensor, plan]] of tensors.entries()) {
       signal?.throwIfAborted()
-      await write(writer, tensor, plan)
-      done++
-      onProgress?.(done, tensors.length)
+      yield* piecesOf(tensor, plan)
+      onProgress?.(index + 1, tensors.length)
     }
-    return await writer.finish()
-  } catch (error) {
-    await writer.abandon()
-    throw error
   }
 }
 
-async function write(writer: BaseWriter, tensor: StoredTensor, plan: WeightPlan): Promise<void> {
-  if (plan.form !== 'blocks') return writer.add(tensor.name, floatPieces(tensor))
+async function* piecesOf(tensor: StoredTensor, plan: WeightPlan): AsyncGenerator<BasePiece> {
+  if (plan.form !== 'blocks') {
+    yield { name: tensor.name, parts: floatPieces(tensor) }
+    return
+  }
   const made = await quantiseStored(tensor, plan)
   for (const [direction, blocks] of Object.entries(made)) {
-    await writer.add(pieceName(tensor, direction, 'values'), [blocks.values])
-    await writer.add(pieceName(tensor, direction, 'scales'), [blocks.scales])
+    yield { name: pieceName(tensor, direction, 'values'), parts: [blocks.values] }
+    yield { name: pieceName(tensor, direction, 'scales'), parts: [blocks.scales] }
   }
 }
 
