@@ -1,7 +1,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Startable } from './lifecycle.ts'
 
-export interface LoopMonitorInit {
+interface LoopMonitorInit {
   /** Milliseconds of a slice of the window; the window has six. */
   readonly sliceMs?: number
 }

@@ -23,7 +23,7 @@ export {
 } from './optimiser.ts'
 export { printProgram } from './print.ts'
 export type { Program, ProgramInit } from './program.ts'
-export { inMemory, quantise, quantiseRows, turn } from './quantise.ts'
+export { allInMemory, inMemory, quantise, quantiseRows, turn } from './quantise.ts'
 export { type Recompute, recompute } from './recompute.ts'
 export {
   type DType,

@@ -70,6 +70,13 @@ export function inMemory(weight: WeightValue): Tensor {
   return tensor(new Float32Array(readBytes(weight.data).buffer), weight.shape)
 }
 
+/** All of them as floats in memory. */
+export function allInMemory(
+  weights: ReadonlyMap<string, WeightValue>,
+): ReadonlyMap<string, Tensor> {
+  return new Map([...weights].map(([name, value]) => [name, inMemory(value)]))
+}
+
 /** The matrix that blocks stand for: what every product by it is held against. */
 function dequantise(weight: QuantisedTensor): Tensor {
   const [rows, columns] = weight.shape as [number, number]

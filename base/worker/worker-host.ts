@@ -5,7 +5,7 @@ import { fromPlainError } from './plain-error.ts'
 import { transferables } from './transferables.ts'
 import type { WorkerEntry } from './worker-entry.ts'
 
-export interface WorkerHostInit {
+interface WorkerHostInit {
   readonly entry: WorkerEntry
   /** What it does, in words: for errors. */
   readonly name: string
@@ -14,7 +14,7 @@ export interface WorkerHostInit {
   readonly resourceLimits?: WorkerOptions['resourceLimits']
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** Called with whatever the method emits. */
   readonly onEvent?: ((event: never) => void) | undefined
   /** Items that the method fetches, one at a time. */

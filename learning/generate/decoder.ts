@@ -1,14 +1,13 @@
 import {
+  allInMemory,
   type Executor,
-  inMemory,
   type Session,
   type Tensor,
   tensor,
-  variable,
   type WeightValue,
 } from '#engine'
 import { type AdapterLayer, withAdapters } from '#learning/lora'
-import { type CausalModel, createScope, frozenWeight } from '#learning/models'
+import { type CausalModel, frozenScope, variableScope } from '#learning/models'
 import type { CacheColumns } from './cache-columns.ts'
 import { createDecodingProgram } from './decoding-program.ts'
 
@@ -42,14 +41,11 @@ export class Decoder {
   /** @throws CotuneError MODEL_CONTEXT_EXCEEDED */
   static async create(init: DecoderInit): Promise<Decoder> {
     const { model, weights, base, adapters, executor, limit } = init
-    const parameters = createScope((name, shape) =>
-      base === 'live' ? variable(name, shape) : frozenWeight(name, shape, weights),
-    )
+    const parameters = base === 'live' ? variableScope() : frozenScope(weights)
     const scope = withAdapters(parameters, model, adapters)
     const program = createDecodingProgram(model, scope, limit)
     const decoder = new Decoder(await executor.compile(program, { weights }))
-    if (base === 'live')
-      await decoder.write(new Map([...weights].map(([name, value]) => [name, inMemory(value)])))
+    if (base === 'live') await decoder.write(allInMemory(weights))
     return decoder
   }
 

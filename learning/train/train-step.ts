@@ -29,7 +29,7 @@ export interface StepResult {
 }
 
 /** One batch of the several that make a step. */
-export interface StepPart {
+interface StepPart {
   /** What its mean gradient counts for. */
   readonly share: number
   /** Takes the step with all that has been added up. */

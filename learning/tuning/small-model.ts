@@ -1,4 +1,4 @@
-import { inMemory } from '#engine'
+import { allInMemory } from '#engine'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
 import type { Tuned } from './evaluate-model.ts'
 import type { LearnerInit } from './learner.ts'
@@ -30,13 +30,8 @@ export class SmallModel {
 
   /** The learner's variables for what was learnt so far; as shipped without it. */
   toVariables(state: AdapterWeights | undefined): AdapterWeights {
-    if (this.#isFull) return state ?? this.#shipped()
+    if (this.#isFull) return state ?? allInMemory(this.model.checkpoint.weights)
     return toLeaves(OWN, state ?? initialAdapter(this.model, this.#spec, OWN))
-  }
-
-  #shipped(): AdapterWeights {
-    const { weights } = this.model.checkpoint
-    return new Map([...weights].map(([name, value]) => [name, inMemory(value)]))
   }
 
   /** The way back. */
