@@ -1,6 +1,7 @@
 import { CotuneError } from '#base'
 import {
   add,
+  addScaled,
   concat,
   divide,
   equal,
@@ -68,7 +69,7 @@ export function gradients(loss: Node, wrt: readonly Node[]): Node[] {
   for (const node of order.toReversed()) {
     const own = parts.get(node)
     if (!own || !depends.has(node)) continue
-    const gradient = joined(own) ?? own.reduce((sum, part) => add(sum, part))
+    const gradient = joined(own) ?? own.reduce(plus)
     found.set(node, gradient)
     const contributions = applyTable(rules, node, gradient)
     node.inputs.forEach((operand, index) => {
@@ -98,6 +99,27 @@ function joined(parts: readonly Node[]): Node | undefined {
         axis,
       )
     : undefined
+}
+
+/**
+ * The sum of two contributions. One that is itself a sum of scaled rows, as from a normalisation, is added term by term: each term
+ * is one pass then, and the sum itself is none.
+ */
+function plus(a: Node, b: Node): Node {
+  if (b.operator === 'addScaled') {
+    const [x, y, scale] = b.inputs
+    return addScaled(plus(a, x), y, scale)
+  }
+  if (b.operator === 'multiply') {
+    const [x, scale] = b.inputs
+    if (sameShape(x.shape, b.shape) && isPerRow(scale, x)) return addScaled(a, x, scale)
+  }
+  return add(a, b)
+}
+
+/** Whether it is one number for each row of `x`. */
+function isPerRow(scale: Node, x: Node): boolean {
+  return x.shape.length > 0 && sameShape(scale.shape, [...x.shape.slice(0, -1), 1])
 }
 
 /**
@@ -139,6 +161,7 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
       unbroadcast(where(condition, none, g), b.shape),
     ]
   },
+  addScaled: ({ inputs: [, y, scale] }, g) => [g, multiply(g, scale), sum(multiply(g, y), [-1])],
 
   negate: (_, g) => [negate(g)],
   exp: (y, g) => [multiply(g, y)],
@@ -178,7 +201,7 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
   matmul: matmulGradients,
   softmax: (y, g) => {
     const gy = multiply(g, y)
-    return [subtract(gy, multiply(y, sum(gy, [-1])))]
+    return [addScaled(gy, y, negate(sum(gy, [-1])))]
   },
   logSoftmax: (y, g) => [subtract(g, multiply(exp(y), sum(g, [-1])))],
   linearCrossEntropy: ({ inputs: [x, w, targets] }, g) => {
@@ -201,7 +224,7 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
     const gw = multiply(g, w)
     const along = multiply(mean(multiply(gw, x), [-1]), multiply(r, square(r)))
     return [
-      subtract(multiply(gw, r), multiply(x, along)),
+      addScaled(multiply(gw, r), x, negate(along)),
       unbroadcast(multiply(g, multiply(x, r)), w.shape),
     ]
   },
@@ -217,7 +240,7 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
     const gw = multiply(g, w)
     const centred = subtract(gw, mean(gw, [-1]))
     return [
-      multiply(subtract(centred, multiply(h, mean(multiply(gw, h), [-1]))), r),
+      multiply(addScaled(centred, h, negate(mean(multiply(gw, h), [-1]))), r),
       unbroadcast(multiply(g, h), w.shape),
       unbroadcast(g, b.shape),
     ]

@@ -58,6 +58,7 @@ export interface Operators {
   less: Takes<2>
   equal: Takes<2>
   where: Takes<3>
+  addScaled: Takes<3>
 
   negate: Takes<1>
   exp: Takes<1>

@@ -156,6 +156,16 @@ const rules: OperatorTable<[], TypeAndShape> = {
     return { dtype: a.dtype, shape: shape ?? fail(node, 'the condition does not broadcast') }
   },
 
+  addScaled: (node) => {
+    const [x, y, scale] = node.inputs
+    for (const operand of [0, 1, 2] as const) requireDType(node, operand, 'float32')
+    if (x.shape.length === 0 || !sameShape(x.shape, y.shape)) {
+      fail(node, 'adds equal shapes of one axis or more')
+    }
+    if (!sameShape(scale.shape, [...x.shape.slice(0, -1), 1])) fail(node, 'needs one scale a row')
+    return { dtype: 'float32', shape: x.shape }
+  },
+
   negate: elementWise,
   exp: elementWise,
   log: elementWise,

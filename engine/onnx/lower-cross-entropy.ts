@@ -14,6 +14,9 @@ interface Part {
   readonly slope: string | undefined
 }
 
+/** The smallest normal float32: below it a probability would be none. */
+const LEAST_ODDS = 2 ** -126
+
 /** Joins the blocks' negative log-likelihoods: [M]. */
 export function lowerCrossEntropy(
   node: NodeOf<'linearCrossEntropy'> & Node,
@@ -80,15 +83,24 @@ function lowerPart(
     { ...product, left: rowsOf(x, 'rows'), transposeB: true, suffix: at('logits') },
     lowering,
   )
-  const logs = emit('LogSoftmax', 'logs', [logits], { axis: -1 })
   const column = emit('Reshape', 'column', [ids, graph.integers([end - start, 1])])
-  const chosen = emit('GatherElements', 'chosen', [logs, column], { axis: -1 })
-  const nats = emit('Neg', 'nats', [chosen])
+  const chosenOf = (values: string): string =>
+    emit('GatherElements', 'chosen', [values, column], { axis: -1 })
   const flat = graph.integers([end - start])
-  if (!withSlope) return { nats: emit('Reshape', 'loss', [nats, flat]), slope: undefined }
+  if (!withSlope) {
+    const nats = emit('Neg', 'nats', [chosenOf(emit('LogSoftmax', 'logs', [logits], { axis: -1 }))])
+    return { nats: emit('Reshape', 'loss', [nats, flat]), slope: undefined }
+  }
 
+  // The slope needs probabilities, and the loss is read off them: logarithms of all would be two more passes.
+  const odds = emit('Softmax', 'odds', [logits], { axis: -1 })
+  const least = lowering.once('leastOdds', () =>
+    graph.addInitializer('leastOdds', Float32Array.of(LEAST_ODDS), []),
+  )
+  const log = emit('Log', 'log', [emit('Max', 'kept', [chosenOf(odds), least])])
+  const nats = emit('Neg', 'nats', [log])
   const mixed = lowerProduct(
-    { ...product, left: emit('Exp', 'odds', [logs]), transposeB: false, suffix: at('mixed') },
+    { ...product, left: odds, transposeB: false, suffix: at('mixed') },
     lowering,
   )
   const slope = emit('Sub', 'slope', [mixed, targetRows(node, ids, at('targets'), lowering)])

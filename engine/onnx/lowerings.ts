@@ -93,6 +93,7 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
     const inputs = [lowering.bool(condition), lowering.value(a), lowering.value(b)]
     return lowering.emit(node, 'Where', { inputs })
   },
+  addScaled: (node, lowering) => lowering.emit(node, 'GatedAdd', { domain: MICROSOFT }),
 
   negate: as('Neg'),
   exp: as('Exp'),

@@ -39,6 +39,8 @@ export const evaluations: OperatorTable<[Evaluation], TfTensor> = {
   where: ({ inputs: [condition, a, b] }, { tf, value }) =>
     tf.where(tf.cast(value(condition), 'bool'), value(a), value(b)),
 
+  addScaled: ({ inputs: [x, y, scale] }, { tf, value }) =>
+    tf.add(value(x), tf.mul(value(y), value(scale))),
   negate: unary((tf, x) => tf.neg(x)),
   exp: unary((tf, x) => tf.exp(x)),
   log: unary((tf, x) => tf.log(x)),

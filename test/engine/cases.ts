@@ -242,6 +242,17 @@ export const operatorCases: readonly OperatorCase[] = [
     forwardOnly: true,
   },
   {
+    operator: 'addScaled',
+    title: 'addScaled',
+    shapes: [
+      [2, 3, 4],
+      [2, 3, 4],
+      [2, 3, 1],
+    ],
+    build: (x, y, scale) => engine.addScaled(x, y, scale),
+    twin: (tf, x, y, scale) => tf.add(x, tf.mul(y, scale)),
+  },
+  {
     operator: 'rmsNorm',
     title: 'rmsNorm',
     shapes: [[2, 2, 4], [4]],
