@@ -16,6 +16,8 @@ export interface Ready {
 export interface Report {
   /** Of one unit, on average. */
   readonly seconds: number
+  /** Of the quickest unit, where that is of interest. */
+  readonly bestSeconds?: number
   readonly peakRssBytes: number
   readonly loss?: number
   /** Of {@link seconds}, where a generation is timed. */

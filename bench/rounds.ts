@@ -12,7 +12,7 @@ export interface RoundsInit {
   readonly secondsEach: number
 }
 
-const MOST_UNITS = 8
+const MOST_UNITS = 64
 
 /**
  * Measures contenders in turns, so that what else the machine does falls on all alike. They are started one after the other and wait
@@ -51,8 +51,9 @@ export function speedRatio(
   a: Rounds,
   b: Rounds,
   seconds: (report: Report) => number = (report) => report.seconds,
+  secondsOfB = seconds,
 ): number {
-  return median(a.reports.map((report, round) => seconds(b.reports[round]!) / seconds(report)))
+  return median(a.reports.map((report, round) => secondsOfB(b.reports[round]!) / seconds(report)))
 }
 
 export function median(values: readonly number[]): number {

@@ -1,10 +1,7 @@
 import * as engine from '#engine'
 import { secondsSince, serve } from './serve.ts'
 
-/**
- * A contender: one large product by a frozen matrix in ONNX Runtime, what the machine gives at best. Its unit is one product, its time
- * the best of those asked for.
- */
+/** A contender: one large product by a frozen matrix in ONNX Runtime, what the machine gives. Its unit is one product. */
 const { threads, size } = JSON.parse(process.argv[2]!) as { threads: number; size: number }
 const executor = engine.createExecutor('onnxruntime', { threads, spin: true })
 const shape = [size, size]
@@ -22,7 +19,12 @@ async function time(): Promise<number> {
 
 await time()
 await serve({ seconds: await time() }, async (units) => {
-  let seconds = Number.POSITIVE_INFINITY
-  for (let i = 0; i < units; i++) seconds = Math.min(seconds, await time())
-  return { seconds }
+  let seconds = 0
+  let bestSeconds = Number.POSITIVE_INFINITY
+  for (let i = 0; i < units; i++) {
+    const taken = await time()
+    seconds += taken / units
+    bestSeconds = Math.min(bestSeconds, taken)
+  }
+  return { seconds, bestSeconds }
 })

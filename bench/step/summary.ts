@@ -1,4 +1,5 @@
 import type { CausalModel } from '#learning/models'
+import type { Report } from '../contender.ts'
 import { stepFlops } from '../flops.ts'
 import { medianOf, type Rounds, rounded, speedRatio } from '../rounds.ts'
 import { MATMUL_SIZE } from './contenders.ts'
@@ -18,7 +19,7 @@ export interface StepResult {
 }
 
 export interface StepSummary {
-  readonly schema: 'cotune.bench.step/2'
+  readonly schema: 'cotune.bench.step/3'
   readonly shape: Readonly<Record<string, number | string>>
   readonly ours: StepResult
   readonly peers: Readonly<Record<string, StepResult>>
@@ -26,9 +27,16 @@ export interface StepSummary {
   readonly ratios: Readonly<Record<string, number>>
   readonly leftOut: Readonly<Record<string, string>>
   readonly usefulGflopPerStep: number
-  readonly matmul: { readonly size: number; readonly gflops: number }
-  /** Useful operations per second over those of the large product. */
+  /** One large product: on average, and the quickest. */
+  readonly matmul: {
+    readonly size: number
+    readonly gflops: number
+    readonly bestGflops: number
+  }
+  /** Useful operations per second over those of the large product, both on average over rounds of equal length. */
   readonly arithmeticUtilisation: number
+  /** The same against the quickest product of each round: what other machines take from ours counts as waste. */
+  readonly utilisationOfBest: number
   readonly curve?: Curve
   readonly memory?: { readonly limitBytes: number; readonly within: boolean }
 }
@@ -51,8 +59,13 @@ export function summarise(init: SummaryInit): StepSummary {
   const flops = stepFlops(model, spec)
   const matmulFlops = 2 * MATMUL_SIZE ** 3
   const own = resultOf(ours, tokens)
+  const mean = (report: Report) => report.seconds
+  const best = (report: Report) => report.bestSeconds ?? Number.NaN
+  const gflopsOf = (seconds: number) => rounded(matmulFlops / seconds / 1e9)
+  const utilisation = (product: (report: Report) => number) =>
+    rounded((speedRatio(ours, matmul, mean, product) * flops) / matmulFlops)
   return {
-    schema: 'cotune.bench.step/2',
+    schema: 'cotune.bench.step/3',
     shape: describeShape(init),
     ours: own,
     peers: Object.fromEntries(others.map(([name, rounds]) => [name, resultOf(rounds, tokens)])),
@@ -63,9 +76,11 @@ export function summarise(init: SummaryInit): StepSummary {
     usefulGflopPerStep: rounded(flops / 1e9),
     matmul: {
       size: MATMUL_SIZE,
-      gflops: rounded(matmulFlops / medianOf(matmul, (report) => report.seconds) / 1e9),
+      gflops: gflopsOf(medianOf(matmul, mean)),
+      bestGflops: gflopsOf(medianOf(matmul, best)),
     },
-    arithmeticUtilisation: rounded((speedRatio(ours, matmul) * flops) / matmulFlops),
+    arithmeticUtilisation: utilisation(mean),
+    utilisationOfBest: utilisation(best),
     ...(limitBytes === undefined
       ? {}
       : { memory: { limitBytes, within: own.peakRssBytes <= limitBytes } }),
@@ -131,7 +146,8 @@ export function describe(summary: StepSummary): string {
     row('ours', ours),
     ...Object.entries(peers).map(([name, result]) => row(name, result)),
     ...Object.entries(leftOut).map(([name, reason]) => `${name} left out: ${reason}`),
-    `${Math.round(summary.arithmeticUtilisation * 100)} % of the ${matmul.gflops} GFLOPS of one product of ${matmul.size}, ` +
+    `${Math.round(summary.arithmeticUtilisation * 100)} % of the ${matmul.gflops} GFLOPS of one product of ${matmul.size} ` +
+      `(${Math.round(summary.utilisationOfBest * 100)} % of ${matmul.bestGflops} at its quickest), ` +
       `${summary.usefulGflopPerStep} useful GFLOP a step`,
     ...(curve ? describeCurve(curve) : []),
     ...(memory
