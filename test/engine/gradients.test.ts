@@ -54,6 +54,25 @@ describe('gradients', () => {
     ])
   })
 
+  it('adds what comes through a normalisation to the residual stream in two passes', async () => {
+    const w = engine.constant(Float32Array.of(2, -1, 0.5), [3])
+    const build = (x: engine.Node, read: engine.Node) =>
+      engine.sum(engine.square(engine.add(x, engine.rmsNorm(read, w, 1e-5))))
+    const data = Float32Array.of(1, -2, 3, 0.5, 4, -1)
+    const [x, read] = [engine.constant(data, [2, 3]), engine.constant(data, [2, 3])]
+    const [whole] = engine.gradients(build(x, x), [x])
+    const program = engine.createProgram({ outputs: { whole: whole! } })
+    const count = (name: engine.Operator) =>
+      program.nodes.filter(({ operator }) => operator === name).length
+    expect(count('addScaled')).toBe(2)
+    expect(count('subtract')).toBe(0)
+
+    const [past, through] = engine.gradients(build(x, read), [x, read])
+    const values = await evaluate({ whole: whole!, parts: engine.add(past!, through!) })
+    for (const [i, value] of values.whole!.data.entries())
+      expect(value).toBeCloseTo(values.parts!.data[i]!, 5)
+  })
+
   it('joins the gradients of slices that make up the whole, and adds those of others', async () => {
     const x = engine.variable('x', [2, 6])
     const gradientOf = async (cuts: readonly (readonly [number, number])[]) => {

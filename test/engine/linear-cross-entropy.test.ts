@@ -48,3 +48,24 @@ it('gives by blocks of rows what whole logits give', async () => {
     for (const [i, value] of fused[name].data.entries())
       expect(value).toBeCloseTo(whole[name].data[i]!, 4)
 })
+
+it('gives a large loss and a slope where the probability of a target is none in float32', async () => {
+  const x = engine.variable('x', [1, 1])
+  const w = engine.constant(Float32Array.of(1, -1), [2, 1])
+  const nats = engine.linearCrossEntropy(x, w, engine.constant(Int32Array.of(1), [1]))
+  const [slope] = engine.gradients(engine.sum(nats, undefined, { keepDims: false }), [x])
+  const both = engine.createProgram({ outputs: { nats, slope: slope! } })
+  const alone = engine.createProgram({ outputs: { nats } })
+  const executor = engine.createExecutor('onnxruntime', { threads: 1 })
+  const states = new Map([['x', engine.tensor(Float32Array.of(100), [1, 1])]])
+  const results: Record<string, engine.Tensor>[] = []
+  for (const program of [both, alone]) {
+    const session = await executor.compile(program)
+    await session.writeVariables(states)
+    results.push(await session.run({}))
+    await session.close()
+  }
+  expect(results[0]!.nats!.data[0]).toBeCloseTo(126 * Math.LN2, 3)
+  expect(results[0]!.slope!.data[0]).toBeCloseTo(2, 5)
+  expect(results[1]!.nats!.data[0]).toBeCloseTo(200, 3)
+})
