@@ -13,6 +13,7 @@ export {
   utf8,
 } from './bytes.ts'
 export { type Clock, systemClock } from './clock.ts'
+export { closeOnFailure } from './close-on-failure.ts'
 export { type ConfigSources, type LoadedConfig, loadConfig } from './config.ts'
 export { didYouMean } from './did-you-mean.ts'
 export { type Content, createDigestFiles, type DigestFiles } from './digest-files.ts'

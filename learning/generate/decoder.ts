@@ -1,3 +1,4 @@
+import { closeOnFailure } from '#base'
 import {
   allInMemory,
   type Executor,
@@ -45,7 +46,8 @@ export class Decoder {
     const scope = withAdapters(parameters, model, adapters)
     const program = createDecodingProgram(model, scope, limit)
     const decoder = new Decoder(await executor.compile(program, { weights }))
-    if (base === 'live') await decoder.write(allInMemory(weights))
+    if (base === 'live')
+      await closeOnFailure(decoder, async () => decoder.write(allInMemory(weights)))
     return decoder
   }
 

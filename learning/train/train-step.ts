@@ -1,3 +1,4 @@
+import { closeOnFailure } from '#base'
 import { type Executor, type Session, type Tensor, tensor, zeroTensor } from '#engine'
 import type { SparseTargets } from '#learning/align'
 import type { PackedBatch } from '#learning/data'
@@ -63,7 +64,7 @@ export class TrainStep {
     const { executor, shape, trainee } = init
     const session = await executor.compile(program, { weights: trainee.weights, prepack: false })
     const step = new TrainStep(session, shape, trained, state)
-    await step.resetOptimiser()
+    await closeOnFailure(step, () => step.resetOptimiser())
     return step
   }
 

@@ -1,4 +1,4 @@
-import { createRandom } from '#base'
+import { closeOnFailure, createRandom } from '#base'
 import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } from '#engine'
 import { type AggregationStrategy, applyDelta, createAggregator } from '#learning/aggregate'
 import type { Example } from '#learning/data'
@@ -133,12 +133,14 @@ export class CloudTuner {
       adapters: [{ name: OWN, spec: this.#llmSpec, trained: true }],
       teacher,
     })
-    const dpm = await Learner.create({
-      ...lora,
-      model: this.#dpm,
-      adapters: [{ name: SHARED_ADAPTER, spec: this.#spec, trained: true }],
-      teacher,
-    })
+    const dpm = await closeOnFailure(llm, () =>
+      Learner.create({
+        ...lora,
+        model: this.#dpm,
+        adapters: [{ name: SHARED_ADAPTER, spec: this.#spec, trained: true }],
+        teacher,
+      }),
+    )
     try {
       const state = init.state ?? initialAdapter(this.#llm, this.#llmSpec, OWN)
       await llm.write(toLeaves(OWN, state))

@@ -1,3 +1,4 @@
+import { closeOnFailure } from '#base'
 import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } from '#engine'
 import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
@@ -117,10 +118,12 @@ export class DeviceTuner {
       shape,
       teacher: teacherShape(this.settings, shape, gate === 'both'),
     })
-    const dpm = await Learner.create({
-      ...this.#proxy(SHARED_ADAPTER),
-      teacher: teacherShape(this.settings, shape, gate !== 'none'),
-    })
+    const dpm = await closeOnFailure(slm, () =>
+      Learner.create({
+        ...this.#proxy(SHARED_ADAPTER),
+        teacher: teacherShape(this.settings, shape, gate !== 'none'),
+      }),
+    )
     try {
       await slm.write(this.#slm.toVariables(init.state?.slm))
       await dpm.write(new Map([...toLeaves(SHARED_ADAPTER, shared), ...toLeaves(DOMAIN, domain)]))

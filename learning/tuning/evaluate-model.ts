@@ -1,3 +1,4 @@
+import { closeOnFailure } from '#base'
 import type { Executor, Tensor } from '#engine'
 import { type Example, encodeExample, packExamples } from '#learning/data'
 import { scorePredictions } from '#learning/evaluate'
@@ -86,8 +87,10 @@ export async function createGenerator(
     maxPrompt: Math.min(init.length ?? DEFAULT_LENGTH, contextLength - maxNew),
     maxNew,
   })
-  for (const { name, weights } of tuned.adapters ?? []) await generator.setAdapter(name, weights)
-  return generator
+  return closeOnFailure(generator, async () => {
+    for (const { name, weights } of tuned.adapters ?? []) await generator.setAdapter(name, weights)
+    return generator
+  })
 }
 
 const DEFAULT_LENGTH = 128

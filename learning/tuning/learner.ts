@@ -1,3 +1,4 @@
+import { closeOnFailure } from '#base'
 import type { Executor, Recompute, Tensor } from '#engine'
 import type { EncodedExample, Example, PackedBatch } from '#learning/data'
 import { encodeExample } from '#learning/data'
@@ -58,12 +59,14 @@ export class Learner {
       ...(teacher ? { teacher } : {}),
     })
     const pass = teacher
-      ? await ForwardPass.create({
-          trainee: { ...trainee, base: base === 'trained' ? 'live' : base },
-          executor,
-          shape,
-          teacher,
-        })
+      ? await closeOnFailure(step, () =>
+          ForwardPass.create({
+            trainee: { ...trainee, base: base === 'trained' ? 'live' : base },
+            executor,
+            shape,
+            teacher,
+          }),
+        )
       : undefined
     return new Learner(init, step, pass)
   }

@@ -1,4 +1,4 @@
-import { WorkerHost, workerEntry } from '#base'
+import { closeOnFailure, WorkerHost, workerEntry } from '#base'
 import type { EngineInfo } from '#engine'
 import type { CloudTuner, CloudTunerInit } from '#learning/tuning'
 import type { CloudMethods } from './cloud-worker.ts'
@@ -27,12 +27,8 @@ export class HostedCloudTuner implements Omit<CloudTuner, 'settings'> {
       data: init,
       resourceLimits: RESOURCE_LIMITS,
     })
-    try {
-      return new HostedCloudTuner(host, await host.call('open', undefined))
-    } catch (error) {
-      await host.close()
-      throw error
-    }
+    const opened = await closeOnFailure(host, () => host.call('open', undefined))
+    return new HostedCloudTuner(host, opened)
   }
 
   get dpmDigest(): string {

@@ -1,4 +1,4 @@
-import { WorkerHost, workerEntry } from '#base'
+import { closeOnFailure, WorkerHost, workerEntry } from '#base'
 import type { EngineInfo } from '#engine'
 import type { DeviceTuner, DeviceTunerInit } from '#learning/tuning'
 import type { DeviceMethods } from './device-worker.ts'
@@ -27,12 +27,8 @@ export class HostedDeviceTuner implements Omit<DeviceTuner, 'settings'> {
       data: init,
       resourceLimits: RESOURCE_LIMITS,
     })
-    try {
-      return new HostedDeviceTuner(host, await host.call('open', undefined))
-    } catch (error) {
-      await host.close()
-      throw error
-    }
+    const opened = await closeOnFailure(host, () => host.call('open', undefined))
+    return new HostedDeviceTuner(host, opened)
   }
 
   get dpmDigest(): string {
