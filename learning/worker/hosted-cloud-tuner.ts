@@ -1,8 +1,8 @@
-import { closeOnFailure, WorkerHost, workerEntry } from '#base'
+import { closeOnFailure, type WorkerHost } from '#base'
 import type { EngineInfo } from '#engine'
 import type { CloudTuner, CloudTunerInit } from '#learning/tuning'
 import type { CloudMethods } from './cloud-worker.ts'
-import { RESOURCE_LIMITS } from './worker-settings.ts'
+import { learningHost } from './learning-host.ts'
 
 type Opened = Awaited<ReturnType<CloudMethods['open']>>
 
@@ -21,12 +21,7 @@ export class HostedCloudTuner implements Omit<CloudTuner, 'settings'> {
 
   /** @throws CotuneError as CloudTuner.create; WORKER_CRASHED, WORKER_OUT_OF_MEMORY, as do all methods */
   static async create(init: CloudTunerInit): Promise<HostedCloudTuner> {
-    const host = new WorkerHost<CloudMethods>({
-      entry: workerEntry('cloud-worker', import.meta.url),
-      name: 'learning',
-      data: init,
-      resourceLimits: RESOURCE_LIMITS,
-    })
+    const host = learningHost('cloud-worker', init)
     const opened = await closeOnFailure(host, () => host.call('open', undefined))
     return new HostedCloudTuner(host, opened)
   }

@@ -1,8 +1,8 @@
-import { closeOnFailure, WorkerHost, workerEntry } from '#base'
+import { closeOnFailure, type WorkerHost } from '#base'
 import type { EngineInfo } from '#engine'
 import type { DeviceTuner, DeviceTunerInit } from '#learning/tuning'
 import type { DeviceMethods } from './device-worker.ts'
-import { RESOURCE_LIMITS } from './worker-settings.ts'
+import { learningHost } from './learning-host.ts'
 
 type Opened = Awaited<ReturnType<DeviceMethods['open']>>
 
@@ -21,12 +21,7 @@ export class HostedDeviceTuner implements Omit<DeviceTuner, 'settings'> {
 
   /** @throws CotuneError as DeviceTuner.create; WORKER_CRASHED, WORKER_OUT_OF_MEMORY, as do all methods */
   static async create(init: DeviceTunerInit): Promise<HostedDeviceTuner> {
-    const host = new WorkerHost<DeviceMethods>({
-      entry: workerEntry('device-worker', import.meta.url),
-      name: 'learning',
-      data: init,
-      resourceLimits: RESOURCE_LIMITS,
-    })
+    const host = learningHost('device-worker', init)
     const opened = await closeOnFailure(host, () => host.call('open', undefined))
     return new HostedDeviceTuner(host, opened)
   }

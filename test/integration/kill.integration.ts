@@ -1,36 +1,23 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { isCotuneError } from '#base'
 import type { PeerEvent, Status } from '#protocols/api'
 import type { ChildPeer } from '../../cli/mesh/child-peer.ts'
-import { importMeshData, joinMesh } from '../../cli/mesh/co-tune.ts'
-import { LocalMesh } from '../../cli/mesh/local-mesh.ts'
-import { prepareMeshData } from '../../cli/mesh/mesh-data.ts'
-import { createMeshPlan } from '../../cli/mesh/mesh-plan.ts'
-import { SOURCE_COMMAND } from './source-command.ts'
+import type { LocalMesh } from '../../cli/mesh/local-mesh.ts'
+import { smallMesh } from './small-mesh.ts'
+import { statusOf } from './status-of.ts'
 
 const ROUNDS = 2
 
-let temporary: string
+const start = smallMesh()
 let mesh: LocalMesh
-
-beforeEach(async () => {
-  temporary = await mkdtemp(join(tmpdir(), 'cotune-integration-'))
-  vi.stubEnv('TMPDIR', temporary)
-})
-afterEach(async () => {
-  await mesh?.stop()
-  vi.unstubAllEnvs()
-  await rm(temporary, { recursive: true, force: true })
-})
 
 /** Issue 2, "must show" 5: kill -9 of a daemon in mid-training and of the cloud peer in mid-round lose nothing. */
 it('completes its rounds, each update once, though a device and the cloud peer are killed', async () => {
   const signal = AbortSignal.timeout(420_000)
-  await startTwoDevices(signal)
+  const size = { devices: 2, rounds: ROUNDS, trainRows: 24, publicRows: 16 }
+  mesh = await start(size, signal)
   const [first, second] = mesh.devices
   if (first === undefined || second === undefined) throw new Error('two devices are needed')
   const terms = { rounds: ROUNDS, quorum: 2, deadlineMs: 400_000 }
@@ -66,28 +53,6 @@ it('completes its rounds, each update once, though a device and the cloud peer a
   }
 })
 
-async function startTwoDevices(signal: AbortSignal): Promise<void> {
-  const all = createMeshPlan({
-    // Other models than the package's may be given, while those are being made.
-    ...(process.env.COTUNE_TEST_MODELS ? { models: process.env.COTUNE_TEST_MODELS } : {}),
-    rounds: ROUNDS,
-    trainRows: 24,
-    publicRows: 16,
-    evaluationRows: 8,
-    seed: 1,
-    timeoutMs: 400_000,
-    cores: 2,
-  })
-  const plan = { ...all, devices: all.devices.slice(0, 2) }
-  mesh = await LocalMesh.create({ plan, command: SOURCE_COMMAND })
-  const data = await prepareMeshData(plan, mesh.dataFolder)
-  await mesh.start(signal)
-  const { cloud, devices } = mesh
-  const init = { plan, data, cloud, devices, say: () => undefined, signal }
-  await joinMesh(init)
-  await importMeshData(init)
-}
-
 /** kill -9, then the same command on the same home again. */
 async function crash(peer: ChildPeer, signal: AbortSignal): Promise<void> {
   const { pid } = peer
@@ -95,10 +60,6 @@ async function crash(peer: ChildPeer, signal: AbortSignal): Promise<void> {
   const again = mesh.restart(peer.name)
   expect(again.pid).not.toBe(pid)
   await again.ready(signal)
-}
-
-function statusOf(peer: ChildPeer, signal: AbortSignal): Promise<Status> {
-  return peer.client.call('GET /v1/status', undefined, signal)
 }
 
 function peerStatus(name: string, signal: AbortSignal): Promise<Status> {
