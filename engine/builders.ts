@@ -162,16 +162,13 @@ export function logSoftmax(x: Node): Node {
 }
 /**
  * Negative log-likelihood, in nats, of `targets` int32 [M] under the logits x w^T of x [M, H] and w [V, H]: [M].
- * The logits are made a block of rows at a time and never kept: with a large vocabulary they are most of a step's
+ * The logits are made a block at a time and never kept: with a large vocabulary they are most of a step's
  * memory (Hsu et al. 2024, arXiv 2410.10989).
  */
 export function linearCrossEntropy(x: Node, w: Node, targets: Node): Node {
   return build('linearCrossEntropy', [x, w, targets], {})
 }
-/**
- * By row, the gradient of `linearCrossEntropy` by x: softmax(x w^T) w - w[targets], [M, H]. No gradient. In a program with
- * slopes the loss is taken from the same probabilities and saturates at 126 ln 2 = 87.3 nats.
- */
+/** By row, the gradient of `linearCrossEntropy` by x: softmax(x w^T) w - w[targets], [M, H]. No gradient. */
 export function linearCrossEntropySlope(x: Node, w: Node, targets: Node): Node {
   return build('linearCrossEntropySlope', [x, w, targets], {})
 }

@@ -4,11 +4,12 @@ import { schedule } from './schedule.ts'
 import { sizeOf } from './tensor.ts'
 
 /**
- * Logits of `linearCrossEntropy` are held twice, as logarithms and as probabilities, a block of rows at a time. A head of
- * floats is packed anew for each block, which costs as much as some forty rows: it gets larger ones.
+ * Logits of `linearCrossEntropy` are made a block at a time. A frozen head of floats is cut into columns of the vocabulary, few enough
+ * for a processor's cache, and read once for loss and slope. Any other head is made or packed anew for each block and is
+ * therefore kept whole: its blocks are of rows.
  */
-const LOGIT_BLOCK_BYTES = { floats: 128 * 2 ** 20, packed: 32 * 2 ** 20 }
-const ROW_STEP = 16
+const LOGIT_BLOCK_BYTES = { columns: 8 * 2 ** 20, rows: 128 * 2 ** 20, packedRows: 32 * 2 ** 20 }
+const STEP = 16
 
 /** Operators whose result lies in the memory of their operand. */
 const VIEWS: ReadonlySet<string> = new Set(['reshape', 'stopGradient'])
@@ -42,13 +43,37 @@ export function peakLiveBytes(program: Program): number {
   return peak
 }
 
-/** Rows of one block of the logits of `rows` rows. */
-export function logitBlockRows(rows: number, head: Node): number {
-  const isPacked = head.operator === 'weight' && head.parameters.format !== 'float32'
-  const bytes = LOGIT_BLOCK_BYTES[isPacked ? 'packed' : 'floats']
-  const most = Math.max(1, Math.floor(bytes / (4 * head.shape[0]! * ROW_STEP))) * ROW_STEP
-  const count = Math.ceil(rows / most)
-  return Math.ceil(rows / count / ROW_STEP) * ROW_STEP
+/** From the first of them to before the last. */
+export type Range = readonly [start: number, end: number]
+
+/** Blocks of the logits of `rows` rows: each of these rows by each of these columns. */
+export function logitBlocks(
+  rows: number,
+  head: Node,
+): { readonly rows: readonly Range[]; readonly columns: readonly Range[] } {
+  const columns = head.shape[0]!
+  if (head.operator !== 'weight')
+    return { rows: ranges(rows, LOGIT_BLOCK_BYTES.rows / (4 * columns)), columns: [[0, columns]] }
+  return head.parameters.format === 'float32'
+    ? { rows: [[0, rows]], columns: ranges(columns, LOGIT_BLOCK_BYTES.columns / (4 * rows)) }
+    : { rows: ranges(rows, LOGIT_BLOCK_BYTES.packedRows / (4 * columns)), columns: [[0, columns]] }
+}
+
+/** As few equal ranges as hold at most `most` each. */
+function ranges(count: number, most: number): readonly Range[] {
+  const size = ceilTo(STEP, count / Math.ceil(count / Math.max(STEP, floorTo(STEP, most))))
+  const found: Range[] = []
+  for (let start = 0; start < count; start += size)
+    found.push([start, Math.min(count, start + size)])
+  return found
+}
+
+function ceilTo(step: number, value: number): number {
+  return Math.ceil(value / step) * step
+}
+
+function floorTo(step: number, value: number): number {
+  return Math.floor(value / step) * step
 }
 
 /** Depth first from the results, the earliest first: what `lowerToOnnx` makes ONNX Runtime do. */
@@ -87,5 +112,7 @@ function bytesOf(node: Node): number {
 function passingBytes(node: Node): number {
   if (node.operator !== 'linearCrossEntropy') return 0
   const [x, w] = node.inputs
-  return 2 * 4 * w.shape[0]! * logitBlockRows(x.shape[0]!, w)
+  const { rows, columns } = logitBlocks(x.shape[0]!, w)
+  const [height, width] = [rows, columns].map(([[start, end] = [0, 0]]) => end - start)
+  return 4 * height! * (2 * width! + 3 * w.shape[1]!)
 }

@@ -1,12 +1,14 @@
-import { logitBlockRows } from '../live-memory.ts'
+import { bytesOf } from '#base'
+import { logitBlocks, type Range } from '../live-memory.ts'
 import type { Node, NodeOf } from '../node.ts'
+import { isFilePiece } from '../weights.ts'
 import { lowerProduct } from './lower-product.ts'
-import type { Lowering } from './lowering.ts'
+import { type Lowering, MICROSOFT } from './lowering.ts'
 import { blocksOf, lowerQuantisedGather } from './quantised-weights.ts'
 
-type CrossEntropy = NodeOf<'linearCrossEntropy'> | NodeOf<'linearCrossEntropySlope'>
+type CrossEntropy = (NodeOf<'linearCrossEntropy'> | NodeOf<'linearCrossEntropySlope'>) & Node
 
-/** One block of rows: names of its values. */
+/** What a block of rows gives: names of values. */
 interface Part {
   /** Negative log-likelihood, [m]. */
   readonly nats: string
@@ -14,8 +16,13 @@ interface Part {
   readonly slope: string | undefined
 }
 
-/** The smallest normal float32: below it a probability would be none. */
-const LEAST_ODDS = 2 ** -126
+/** What columns of the vocabulary give together. */
+interface Seen {
+  /** log(sum(exp(logits))), [m, 1]. */
+  readonly logs: string
+  /** The rows of the head, weighted by their probabilities among these columns, [m, H]. */
+  readonly mean: string | undefined
+}
 
 /** Joins the blocks' negative log-likelihoods: [M]. */
 export function lowerCrossEntropy(
@@ -42,103 +49,186 @@ function join(node: Node, parts: readonly string[], lowering: Lowering): string 
 }
 
 /** The blocks of these operands, made once for loss and slope together. */
-function partsOf(node: CrossEntropy & Node, lowering: Lowering): readonly Part[] {
+function partsOf(node: CrossEntropy, lowering: Lowering): readonly Part[] {
   const key = keyOf(node)
   return lowering.once(`crossEntropy:${key}`, () => {
     const withSlope = lowering.nodes.some(
       (other) => other.operator === 'linearCrossEntropySlope' && keyOf(other) === key,
     )
-    return rowBlocks(node).map((range) => lowerPart(node, range, withSlope, lowering))
+    const [x, w] = node.inputs
+    const { rows, columns } = logitBlocks(x.shape[0]!, w)
+    return rows.map((range) => new PartLowering(node, range, withSlope, lowering).lower(columns))
   })
-}
-
-function lowerPart(
-  node: CrossEntropy & Node,
-  [start, end]: readonly [number, number],
-  withSlope: boolean,
-  lowering: Lowering,
-): Part {
-  const [x, w, targets] = node.inputs
-  const { graph } = lowering
-  const at = (name: string) => `_${name}_${start}`
-  const whole = start === 0 && end === x.shape[0]
-  const rowsOf = (operand: Node, name: string): string =>
-    whole
-      ? lowering.value(operand)
-      : lowering.emit(node, 'Slice', {
-          inputs: [
-            lowering.value(operand),
-            graph.integers([start]),
-            graph.integers([end]),
-            graph.integers([0]),
-          ],
-          suffix: at(name),
-        })
-  const emit = (opType: string, name: string, inputs: readonly string[], attributes = {}): string =>
-    lowering.emit(node, opType, { inputs, attributes, suffix: at(name) })
-
-  const ids = rowsOf(targets, 'ids')
-  const product = { node, right: w, transposeA: false, scale: 1 }
-  const logits = lowerProduct(
-    { ...product, left: rowsOf(x, 'rows'), transposeB: true, suffix: at('logits') },
-    lowering,
-  )
-  const column = emit('Reshape', 'column', [ids, graph.integers([end - start, 1])])
-  const chosenOf = (values: string): string =>
-    emit('GatherElements', 'chosen', [values, column], { axis: -1 })
-  const flat = graph.integers([end - start])
-  if (!withSlope) {
-    const nats = emit('Neg', 'nats', [chosenOf(emit('LogSoftmax', 'logs', [logits], { axis: -1 }))])
-    return { nats: emit('Reshape', 'loss', [nats, flat]), slope: undefined }
-  }
-
-  // The slope needs probabilities, and the loss is read off them: logarithms of all would be two more passes.
-  const odds = emit('Softmax', 'odds', [logits], { axis: -1 })
-  const least = lowering.once('leastOdds', () =>
-    graph.addInitializer('leastOdds', Float32Array.of(LEAST_ODDS), []),
-  )
-  const log = emit('Log', 'log', [emit('Max', 'kept', [chosenOf(odds), least])])
-  const nats = emit('Neg', 'nats', [log])
-  const mixed = lowerProduct(
-    { ...product, left: odds, transposeB: false, suffix: at('mixed') },
-    lowering,
-  )
-  const slope = emit('Sub', 'slope', [mixed, targetRows(node, ids, at('targets'), lowering)])
-  // The loss waits for the slope, by adding none of it: otherwise the runtime takes all blocks' losses first and keeps
-  // the logits of every block for the slopes.
-  const one = emit('Slice', 'one', [
-    slope,
-    graph.integers([0]),
-    graph.integers([1]),
-    graph.integers([1]),
-  ])
-  const after = emit('Add', 'after', [nats, emit('Mul', 'none', [one, lowering.zero()])])
-  return { nats: emit('Reshape', 'loss', [after, flat]), slope }
-}
-
-/** w[ids], [m, H]. */
-function targetRows(
-  node: CrossEntropy & Node,
-  ids: string,
-  suffix: string,
-  lowering: Lowering,
-): string {
-  const w = node.inputs[1]
-  const blocks = blocksOf(w, lowering)
-  if (blocks) return lowerQuantisedGather({ node, table: w, ids, suffix }, blocks, lowering)
-  return lowering.emit(node, 'Gather', { inputs: [lowering.value(w), ids], suffix })
-}
-
-/** Equal blocks of rows, as few as their logits' memory allows. */
-function rowBlocks({ inputs: [x, w] }: CrossEntropy): readonly (readonly [number, number])[] {
-  const rows = x.shape[0]!
-  const size = logitBlockRows(rows, w)
-  const blocks: [number, number][] = []
-  for (let start = 0; start < rows; start += size)
-    blocks.push([start, Math.min(rows, start + size)])
-  return blocks
 }
 
 function keyOf({ inputs: [x, w, targets] }: CrossEntropy): string {
   return `${x.id},${w.id},${targets.id}`
+}
+
+/** Writes one block of rows. */
+class PartLowering {
+  readonly #node: CrossEntropy
+  readonly #rows: Range
+  readonly #withSlope: boolean
+  readonly #lowering: Lowering
+
+  constructor(node: CrossEntropy, rows: Range, withSlope: boolean, lowering: Lowering) {
+    this.#node = node
+    this.#rows = rows
+    this.#withSlope = withSlope
+    this.#lowering = lowering
+  }
+
+  lower(columns: readonly Range[]): Part {
+    const [x, , targets] = this.#node.inputs
+    const [start, end] = this.#rows
+    const states = this.#rowsOf(x, 'states')
+    const chosen = this.#headRows(this.#rowsOf(targets, 'ids'))
+    const { logs, mean } = this.#lookAtAll(states, columns)
+    const products = this.#emit('Mul', 'products', [states, chosen])
+    const logit = this.#reduce('ReduceSum', 'logit', products)
+    const nats = this.#emit('Sub', 'nats', [logs, logit])
+    return {
+      nats: this.#emit('Reshape', 'loss', [nats, this.#integers(end - start)]),
+      slope: mean && this.#emit('Sub', 'slope', [mean, chosen]),
+    }
+  }
+
+  /** One block after the other, each added to those before when it is made: the order of their nodes decides what is alive. */
+  #lookAtAll(states: string, columns: readonly Range[]): Seen {
+    const [first, ...others] = columns
+    let seen = this.#look(states, first!)
+    for (const range of others) seen = this.#together(seen, this.#look(states, range), range)
+    return seen
+  }
+
+  /** Logits of some columns. The most probable of them says what all exponentials add up to. */
+  #look(states: string, columns: Range): Seen {
+    const at = (name: string) => `${name}_${columns[0]}`
+    const logits = this.#product(states, columns, true, at('logits'))
+    const top = this.#reduce('ReduceMax', at('top'), logits)
+    const odds = this.#emit('Softmax', at('odds'), [logits], { axis: -1 })
+    const share = this.#reduce('ReduceMax', at('share'), odds)
+    const logs = this.#emit('Sub', at('logs'), [top, this.#emit('Log', at('log'), [share])])
+    if (!this.#withSlope) return { logs, mean: undefined }
+    const mean = this.#product(odds, columns, false, at('mean'))
+    return { logs: this.#after(logs, mean, at('after')), mean }
+  }
+
+  /** Both weighted by what their exponentials add up to: the running softmax of Milakov and Gimelshein (2018). */
+  #together(before: Seen, block: Seen, columns: Range): Seen {
+    const at = (name: string) => `${name}_${columns[0]}`
+    const ahead = this.#emit('Sub', at('ahead'), [block.logs, before.logs])
+    const added = this.#emit('Softplus', at('added'), [ahead])
+    const logs = this.#emit('Add', at('sum'), [before.logs, added])
+    if (before.mean === undefined || block.mean === undefined) return { logs, mean: undefined }
+    const behind = this.#emit('Neg', at('behind'), [ahead])
+    const kept = this.#emit('Mul', at('kept'), [
+      before.mean,
+      this.#emit('Sigmoid', at('old'), [behind]),
+    ])
+    const share = this.#emit('Sigmoid', at('new'), [ahead])
+    const mean = this.#lowering.emit(this.#node, 'GatedAdd', {
+      inputs: [kept, block.mean, share],
+      domain: MICROSOFT,
+      suffix: this.#suffix(at('joint')),
+    })
+    return { logs, mean }
+  }
+
+  /**
+   * The loss waits for the slope, by adding none of it: otherwise the runtime takes the losses first and keeps the
+   * probabilities of every block for the slopes.
+   */
+  #after(logs: string, mean: string, name: string): string {
+    const [first, end] = [this.#integers(0, 0), this.#integers(1, 1)]
+    const one = this.#emit('Slice', `${name}_one`, [mean, first, end, this.#integers(0, 1)])
+    const none = this.#emit('Mul', `${name}_none`, [one, this.#lowering.zero()])
+    return this.#emit('Add', name, [logs, none])
+  }
+
+  /** x w^T, or odds w, for these rows of w. */
+  #product(left: string, columns: Range, transposeB: boolean, name: string): string {
+    const w = this.#node.inputs[1]
+    const suffix = this.#suffix(name)
+    const whole = columns[0] === 0 && columns[1] === w.shape[0]
+    if (whole) {
+      const product = { node: this.#node, left, right: w, transposeA: false, transposeB, scale: 1 }
+      return lowerProduct({ ...product, suffix }, this.#lowering)
+    }
+    const inputs = [left, pieceOf(w, columns, this.#lowering)]
+    return transposeB
+      ? this.#lowering.emit(this.#node, 'FusedMatMul', {
+          inputs,
+          domain: MICROSOFT,
+          attributes: { transB: 1 },
+          suffix,
+        })
+      : this.#lowering.emit(this.#node, 'MatMul', { inputs, suffix })
+  }
+
+  /** w[ids], [m, H]. */
+  #headRows(ids: string): string {
+    const w = this.#node.inputs[1]
+    const suffix = this.#suffix('targets')
+    const blocks = blocksOf(w, this.#lowering)
+    if (blocks)
+      return lowerQuantisedGather(
+        { node: this.#node, table: w, ids, suffix },
+        blocks,
+        this.#lowering,
+      )
+    return this.#lowering.emit(this.#node, 'Gather', {
+      inputs: [this.#lowering.value(w), ids],
+      suffix,
+    })
+  }
+
+  #rowsOf(operand: Node, name: string): string {
+    const [start, end] = this.#rows
+    const value = this.#lowering.value(operand)
+    if (start === 0 && end === operand.shape[0]) return value
+    const bounds = [start, end, 0].map((bound) => this.#integers(bound))
+    return this.#emit('Slice', name, [value, ...bounds])
+  }
+
+  /** Over the last axis, which stays as 1. */
+  #reduce(opType: string, name: string, value: string): string {
+    return this.#emit(opType, name, [value, this.#integers(-1)])
+  }
+
+  #emit(opType: string, name: string, inputs: readonly string[], attributes = {}): string {
+    return this.#lowering.emit(this.#node, opType, {
+      inputs,
+      attributes,
+      suffix: this.#suffix(name),
+    })
+  }
+
+  #suffix(name: string): string {
+    return `_${name}_${this.#rows[0]}`
+  }
+
+  #integers(...values: readonly number[]): string {
+    return this.#lowering.graph.integers(values)
+  }
+}
+
+/** Rows of a frozen head of floats, a view of its memory or of its file. */
+function pieceOf(w: Node, [start, end]: Range, lowering: Lowering): string {
+  if (w.operator !== 'weight') throw new RangeError(`%${w.id} has no pieces`)
+  const { name, shape } = w.parameters
+  return lowering.once(`piece:${name}:${start}`, () => {
+    const value = lowering.weights.get(name)
+    if (value === undefined || value.dtype === 'blocks') throw new RangeError(`no floats "${name}"`)
+    const [offset, sizeBytes] = [start, end - start].map((rows) => 4 * rows * shape[1]!)
+    const bytes = value.dtype === 'mapped' ? value.data : bytesOf(value.data)
+    const piece = isFilePiece(bytes)
+      ? { path: bytes.path, offset: bytes.offset + offset!, sizeBytes: sizeBytes! }
+      : bytes.subarray(offset, offset! + sizeBytes!)
+    return lowering.graph.addExternal(`weight:${name}:${start}`, 'float32', piece, [
+      end - start,
+      shape[1]!,
+    ])
+  })
 }
