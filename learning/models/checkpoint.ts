@@ -14,7 +14,12 @@ export interface Checkpoint<Value extends WeightValue = Tensor>
  * @throws CotuneError as `openCheckpoint`, and MODEL_TENSOR_NOT_FINITE
  */
 export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
-  const { model, tokenizer, tensors, warnings } = await openCheckpoint(folder)
+  return readWeights(await openCheckpoint(folder))
+}
+
+/** The same of a checkpoint that is open. */
+export async function readWeights(checkpoint: OpenCheckpoint): Promise<Checkpoint> {
+  const { model, tokenizer, tensors, warnings } = checkpoint
   const weights = new Map<string, Tensor>()
   for (const [name, tensor] of tensors) weights.set(name, await tensor.read())
   return { model, weights, warnings, ...(tokenizer === undefined ? {} : { tokenizer }) }

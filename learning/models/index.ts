@@ -10,7 +10,7 @@ export type {
   ParameterScope,
 } from './causal-model.ts'
 export { checkValues } from './check-values.ts'
-export { type Checkpoint, loadCheckpoint } from './checkpoint.ts'
+export { type Checkpoint, loadCheckpoint, readWeights } from './checkpoint.ts'
 export { CONFIG_FILE, readCheckpointConfig } from './checkpoint-config.ts'
 export { checkpointDigest } from './checkpoint-digest.ts'
 export { createModel } from './create-model.ts'

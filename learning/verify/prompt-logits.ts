@@ -1,9 +1,9 @@
-import { createProgram, type Executor, gather, input, tensor } from '#engine'
+import { createProgram, type Executor, gather, input, tensor, type WeightValue } from '#engine'
 import { type Checkpoint, frozenScope } from '#learning/models'
 
 /** Runs one prompt alone, without a cache or padding: the logits at each of `positions`, [vocabularySize] each. */
 export async function promptLogits(
-  { model, weights }: Pick<Checkpoint, 'model' | 'weights'>,
+  { model, weights }: Pick<Checkpoint<WeightValue>, 'model' | 'weights'>,
   executor: Executor,
   prompt: readonly number[],
   positions: readonly number[],

@@ -1,8 +1,9 @@
-import type { Executor } from '#engine'
+import type { Executor, WeightValue } from '#engine'
 import { Generator } from '#learning/generate'
-import { type Checkpoint, type Family, loadCheckpoint } from '#learning/models'
+import type { Checkpoint, Family } from '#learning/models'
 import { loadTokenizer } from '#learning/text'
 import { type GoldenFile, readGoldenFile } from './golden-file.ts'
+import { openWeights } from './open-weights.ts'
 import { promptLogits } from './prompt-logits.ts'
 import { relativeError } from './relative-error.ts'
 import { sameIds, tokenizerEqual } from './tokenizer-equal.ts'
@@ -34,11 +35,11 @@ export interface Verification {
 /**
  * Holds a checkpoint, as this engine runs it, to what another implementation recorded.
  *
- * @throws CotuneError those of loadCheckpoint, and MODEL_GOLDEN_*
+ * @throws CotuneError those of openWeights, and MODEL_GOLDEN_*
  */
 export async function verifyCheckpoint(init: VerifyInit): Promise<Verification> {
   const { folder, executor, signal } = init
-  const checkpoint = await loadCheckpoint(folder)
+  const checkpoint = await openWeights(folder)
   const { model } = checkpoint
   const golden = await readGoldenFile(init.golden, model)
   let maxRelativeError = 0
@@ -63,7 +64,7 @@ export async function verifyCheckpoint(init: VerifyInit): Promise<Verification> 
 }
 
 async function decodeGreedily(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint<WeightValue>,
   { input_ids: [prompt = []], greedy }: GoldenFile,
   { executor, signal }: VerifyInit,
 ): Promise<Int32Array> {
@@ -88,7 +89,7 @@ async function decodeGreedily(
 }
 
 async function compareTokenizer(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint<WeightValue>,
   golden: GoldenFile,
   folder: string,
 ): Promise<boolean | null> {
