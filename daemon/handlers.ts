@@ -29,14 +29,14 @@ export function deviceHandlers(components: HandlerComponents): Partial<ApiHandle
     'GET /v1/status': async () => board.read(),
     'GET /v1/rounds': async () => board.rounds(),
     'GET /v1/ledger': async () => store.ledger.list(),
-    'POST /v1/join': async ({ invite }, signal) => session.join(invite, signal),
+    'POST /v1/join': async ({ invite }, { signal }) => session.join(invite, signal),
     'POST /v1/data': async (request) => {
       const { report, dataset } = await importData(store.examples, request, config.import)
       if (dataset) events.emit({ type: 'dataset', dataset })
       session.nudge()
       return report
     },
-    'POST /v1/evaluate': async (request, signal) => {
+    'POST /v1/evaluate': async (request, { signal }) => {
       const { model, label } = request
       const job = learner.evaluate(request, onProgress, signal)
       const scores = await job.finally(() => live.idle())
@@ -49,7 +49,7 @@ export function deviceHandlers(components: HandlerComponents): Partial<ApiHandle
       events.emit({ type: 'scores', model, label, round: null, scores })
       return scores
     },
-    'POST /v1/baseline': async ({ rounds }, signal) => {
+    'POST /v1/baseline': async ({ rounds }, { signal }) => {
       const job = learner.baseline(rounds, onProgress, signal)
       return { steps: await job.finally(() => live.idle()) }
     },
@@ -62,8 +62,8 @@ export function deviceHandlers(components: HandlerComponents): Partial<ApiHandle
       events.emit({ type: 'version', version, kept: true, reason })
       return { version }
     },
-    'POST /v1/chat': async (request, signal) => {
-      const text = await learner.answer(request, signal)
+    'POST /v1/chat': async (request, { emit, signal }) => {
+      const text = await learner.answer(request, emit, signal)
       const version = store.versions.current(store.membership.read()?.runId ?? '')?.version ?? 0
       const model = request.model ?? 'slm'
       return { text, model: model === 'dpm' ? `dpm@v${version}` : model }

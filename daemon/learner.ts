@@ -120,7 +120,12 @@ export class Learner {
     return this.#jobs.run('judging a version', job, signal)
   }
 
-  answer(request: ChatRequest, signal: AbortSignal): Promise<string> {
+  /** The answer of the weights in use; `onToken` is told its text as it comes. */
+  answer(
+    request: ChatRequest,
+    onToken: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
     const model = ownModel(request.model ?? 'slm')
     const { instruction = '', prompt: input, sampling, stop } = request
     const job = async (either: AbortSignal) =>
@@ -130,6 +135,7 @@ export class Learner {
         prompt: { instruction, input },
         ...(sampling && { sampling }),
         ...(stop && { stop }),
+        onToken,
         signal: either,
       })
     return this.#jobs.run('answer', job, signal)

@@ -54,8 +54,8 @@ export function createHandlers(
       narrator.publicData(store.examples.count())
       return report
     },
-    'POST /v1/evaluate': (request, signal) => scoring.evaluate(request, signal),
-    'POST /v1/chat': (request, signal) => scoring.chat(request, signal),
+    'POST /v1/evaluate': (request, { signal }) => scoring.evaluate(request, signal),
+    'POST /v1/chat': (request, { emit, signal }) => scoring.chat(request, emit, signal),
     'POST /v1/shutdown': async () => {
       // After the answer is on its way.
       setImmediate(init.requestStop)

@@ -45,16 +45,20 @@ export class Scoring {
     return scores
   }
 
-  /** @throws CotuneError MODEL_NOT_HERE */
+  /**
+   * One answer; `onToken` is told its text as it comes.
+   * @throws CotuneError MODEL_NOT_HERE
+   */
   async chat(
     request: ChatRequest,
+    onToken: (text: string) => void,
     signal: AbortSignal,
   ): Promise<{ readonly text: string; readonly model: string }> {
     const { tuner, jobs, store } = this.#components
     const model = cloudModel(request.model ?? 'llm')
     const prompt = { instruction: request.instruction ?? '', input: request.prompt }
     const { sampling, stop } = request
-    const options = { ...(sampling && { sampling }), ...(stop && { stop }) }
+    const options = { ...(sampling && { sampling }), ...(stop && { stop }), onToken }
     const tuned = await this.#latest()
     const text = await jobs.run(
       'an answer',

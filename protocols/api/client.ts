@@ -3,7 +3,7 @@ import { type Clock, CotuneError, EXIT, type Numbered, systemClock } from '#base
 import { fromFailure } from './failure.ts'
 import { resolveSocketPath } from './socket-path.ts'
 import { parseServerSentEvents } from './sse-parser.ts'
-import type { ApiFailure, Health, PeerEvent, Route, Routes } from './types.ts'
+import type { ApiFailure, Health, PeerEvent, Piece, ReplyPart, Route, Routes } from './types.ts'
 
 /** Three missed heartbeats. */
 const SILENCE_MS = 30_000
@@ -21,6 +21,16 @@ export interface ApiClient {
    * @throws CotuneError API_UNREACHABLE, or whatever the peer reported
    */
   call<R extends Route>(route: R, ...rest: CallArguments<R>): Promise<Routes[R]['reply']>
+  /**
+   * The same; `onPiece` is told of the reply while it is made.
+   * @throws CotuneError API_UNREACHABLE, also when the peer goes away in the middle, or whatever the peer reported
+   */
+  stream<R extends Route>(
+    route: R,
+    request: Routes[R]['request'],
+    onPiece: (piece: Piece<R>) => void,
+    signal?: AbortSignal,
+  ): Promise<Routes[R]['reply']>
   /** The answer of `/readyz`. */
   health(signal?: AbortSignal): Promise<Health>
   /**
@@ -40,10 +50,19 @@ export interface ApiClientInit {
 export function createApiClient(socketPath: string, init: ApiClientInit = {}): ApiClient {
   return {
     call: async (route, ...[request, signal]) => {
-      const [method = 'GET', path = '/'] = route.split(' ')
-      const body = request === undefined ? undefined : JSON.stringify(request)
-      const reply = await send(socketPath, { method, path }, body, signal)
+      const reply = await ask(socketPath, route, request, {}, signal)
       return (await readReply(reply, socketPath)) as never
+    },
+    stream: async (route, request, onPiece, signal) => {
+      const headers = { accept: 'text/event-stream' }
+      const reply = await ask(socketPath, route, request, headers, signal)
+      if (reply.statusCode !== 200) return (await readReply(reply, socketPath)) as never
+      for await (const part of readParts<typeof route>(reply, socketPath, signal)) {
+        if ('error' in part) throw fromFailure(part.error)
+        if ('reply' in part) return part.reply
+        onPiece(part.piece)
+      }
+      throw unreachable(socketPath, undefined)
     },
     health: async (signal) => {
       const reply = await send(socketPath, { path: '/readyz' }, undefined, signal)
@@ -89,6 +108,18 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true
 }
 
+function ask(
+  socketPath: string,
+  route: Route,
+  request: unknown,
+  headers: RequestOptions['headers'],
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
+  const [method = 'GET', path = '/'] = route.split(' ')
+  const body = request === undefined ? undefined : JSON.stringify(request)
+  return send(socketPath, { method, path, headers }, body, signal)
+}
+
 async function send(
   socketPath: string,
   options: RequestOptions,
@@ -124,6 +155,18 @@ async function readReply(reply: IncomingMessage, socketPath: string): Promise<un
   const body = JSON.parse(await readText(reply, socketPath)) as unknown
   if (reply.statusCode === 200) return body
   throw fromFailure((body as { error: ApiFailure }).error)
+}
+
+async function* readParts<R extends Route>(
+  reply: IncomingMessage,
+  socketPath: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ReplyPart<R>> {
+  try {
+    for await (const { data } of parseServerSentEvents(reply)) yield JSON.parse(data)
+  } catch (error) {
+    throw signal?.aborted === true ? signal.reason : unreachable(socketPath, error)
+  }
 }
 
 async function readText(reply: IncomingMessage, socketPath: string): Promise<string> {

@@ -2,6 +2,11 @@ import type { ServerResponse } from 'node:http'
 import type { EventLog } from '#base'
 import type { PeerEvent } from './types.ts'
 
+export const EVENT_STREAM_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+}
+
 export interface EventStreamInit {
   readonly events: EventLog<PeerEvent>
   /** Names this run of the process: sequence numbers of another one mean nothing here. */
@@ -35,10 +40,7 @@ export function streamEvents(response: ServerResponse, init: EventStreamInit): (
     }
   }
 
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-  })
+  response.writeHead(200, EVENT_STREAM_HEADERS)
   response.write(`: ${instance}\n\n`)
   const unsubscribe = events.subscribe(pump)
   const heartbeat = setInterval(() => {

@@ -5,16 +5,24 @@ import { streamEvents } from './event-stream.ts'
 import { toFailure } from './failure.ts'
 import { listenOnSocket } from './listen.ts'
 import { readJsonBody } from './read-json-body.ts'
+import { acceptsParts, sendPart } from './reply-parts.ts'
 import { claimSocketPath, releaseSocketPath } from './socket-path.ts'
-import type { Health, PeerEvent, Role, Route, Routes } from './types.ts'
+import type { Health, PeerEvent, Piece, Role, Route, Routes } from './types.ts'
 
 type RequestSchemas = typeof import('./request-schemas.ts')
 
-/** `signal` aborts when the caller goes away or the server stops. */
+/** What a handler may use besides the request. */
+interface CallContext<R extends Route> {
+  /** Tells the caller what is made of the reply so far, if it wants to know; never waits. */
+  readonly emit: (piece: Piece<R>) => void
+  /** Aborts when the caller goes away or the server stops. */
+  readonly signal: AbortSignal
+}
+
 export type ApiHandlers = {
   readonly [R in Route]: (
     request: Routes[R]['request'],
-    signal: AbortSignal,
+    context: CallContext<R>,
   ) => Promise<Routes[R]['reply']>
 }
 
@@ -81,9 +89,13 @@ class ApiServer implements Startable {
     const { pathname } = new URL(request.url ?? '/', 'http://peer')
     const name = `${request.method} ${pathname}`
     const work = this.#dispatch(name, request, response).catch((error: unknown) => {
-      this.#init.onFailure?.(name, error)
+      // What was stopped because its caller left has not failed.
+      const isStopped = response.destroyed && error instanceof Error && error.name === 'AbortError'
+      if (!isStopped) this.#init.onFailure?.(name, error)
       const { status, failure } = toFailure(error)
-      sendJson(response, status, { error: failure })
+      // Once pieces were sent it is too late for a status.
+      if (response.headersSent) sendPart(response, { error: failure })
+      else sendJson(response, status, { error: failure })
     })
     this.#inFlight.add(work)
     void work.finally(() => this.#inFlight.delete(work))
@@ -97,7 +109,7 @@ class ApiServer implements Startable {
     } else if (name === 'GET /v1/events') {
       this.#stream(request, response)
     } else if (this.#schemas !== undefined && Object.hasOwn(this.#schemas.requestSchemas, name)) {
-      sendJson(response, 200, await this.#handle(name as Route, request, response))
+      await this.#handle(name as Route, request, response)
     } else {
       throw new CotuneError('API_NO_ROUTE', `there is no ${name}`, {
         hint: 'is the command newer than the running peer? restart the peer',
@@ -123,13 +135,20 @@ class ApiServer implements Startable {
     route: R,
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<Routes[R]['reply']> {
+  ): Promise<void> {
     const handler = this.#init.handlers[route]
     if (handler === undefined) throw wrongRole(route, this.#init.role)
     const body = this.#parse(route, await readJsonBody(request))
     const gone = new AbortController()
     response.once('close', () => gone.abort())
-    return handler(body, AbortSignal.any([gone.signal, this.#abort.signal]))
+    const signal = AbortSignal.any([gone.signal, this.#abort.signal])
+    const inParts = acceptsParts(request)
+    const emit = (piece: Piece<R>) => {
+      if (inParts) sendPart<R>(response, { piece })
+    }
+    const reply = await handler(body, { emit, signal })
+    if (inParts) sendPart<R>(response, { reply })
+    else sendJson(response, 200, reply)
   }
 
   #parse<R extends Route>(route: R, body: unknown): Routes[R]['request'] {

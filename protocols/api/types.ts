@@ -5,6 +5,7 @@ import type { Sampling } from '#learning/generate'
  * The local API of a daemon and of a cloud peer: what every screen and command reads. HTTP on a unix socket
  * (`<home>/control.sock`, 0660), JSON bodies; errors are `{ error: { code, message, hint } }` with the HTTP status of their kind.
  * A reader takes the snapshot (`GET /v1/status`), then the events after its `sequence` (`GET /v1/events`, server-sent, `Last-Event-ID`).
+ * Whoever accepts `text/event-stream` is sent a reply in parts (`ReplyPart`), as they are made.
  */
 
 export type Role = 'device' | 'cloud'
@@ -283,6 +284,8 @@ export interface Routes {
   'POST /v1/chat': {
     readonly request: ChatRequest
     readonly reply: { readonly text: string; readonly model: string }
+    /** Text as it is made: all of them together are `text`. */
+    readonly piece: string
   }
   'POST /v1/shutdown': {
     readonly request: Record<string, never>
@@ -290,6 +293,15 @@ export interface Routes {
   }
 }
 export type Route = keyof Routes
+
+/** What a route tells of its reply before that is whole; most tell nothing. */
+export type Piece<R extends Route> = Routes[R] extends { readonly piece: infer P } ? P : never
+
+/** A server-sent event of a reply in parts: the pieces, then the reply itself, or an error at any point. */
+export type ReplyPart<R extends Route> =
+  | { readonly piece: Piece<R> }
+  | { readonly reply: Routes[R]['reply'] }
+  | { readonly error: ApiFailure }
 
 /** One thing that must hold for a peer to do its work: the answer of `/readyz`, as data. */
 export interface HealthCheck {

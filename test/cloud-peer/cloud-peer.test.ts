@@ -258,6 +258,9 @@ describe('a cloud peer', () => {
       text: 'llm: hello',
       model: 'llm@0',
     })
+    const pieces: string[] = []
+    await client.stream('POST /v1/chat', { prompt: 'hello' }, (piece) => pieces.push(piece))
+    expect(pieces).toEqual(['llm: ', 'hello'])
     await expect(client.call('POST /v1/join', { invite: 'x' })).rejects.toMatchObject({
       code: 'API_WRONG_ROLE',
     })

@@ -69,7 +69,9 @@ export class FakeTuner implements Tuner {
   }
 
   async answer(init: Parameters<Tuner['answer']>[0]): Promise<string> {
-    return `${init.model}: ${init.prompt.input}`
+    const pieces = [`${init.model}: `, init.prompt.input]
+    for (const piece of pieces) init.onToken?.(piece)
+    return pieces.join('')
   }
 
   async close(): Promise<void> {

@@ -92,6 +92,21 @@ describe('a device', { timeout: 180_000 }, () => {
     await daemon.stopRequested
   })
 
+  it('shows an answer while it is made, and stops it when nobody waits any more', async () => {
+    const { tuner, client } = await startDaemon(temporaryFolder())
+    tuner.hang = true
+    const reader = new AbortController()
+    const pieces: string[] = []
+    const onPiece = (piece: string) => {
+      if (pieces.push(piece) === 3) reader.abort(new Error('enough'))
+    }
+    const request = { prompt: 'hello' }
+    const reading = client.stream('POST /v1/chat', request, onPiece, reader.signal)
+    await expect(reading).rejects.toThrow('enough')
+    expect(pieces).toEqual(['slm: ', 'hello', ' 0'])
+    await eventually(() => expect(tuner.calls).toContain('answer aborted'))
+  })
+
   it('goes on after a restart: same run, same update, no second one', async () => {
     const cloud = await startCloud()
     const home = temporaryFolder()

@@ -73,8 +73,12 @@ export class FakeTuner implements Tuner {
     return scores(level(init.shared) < 0 ? 1 : 50, init.examples.length)
   }
 
-  answer: Tuner['answer'] = async (init) =>
-    `${init.model}: ${init.prompt.input} ${level(init.state?.slm)}`
+  answer: Tuner['answer'] = async (init) => {
+    const pieces = [`${init.model}: `, init.prompt.input, ` ${level(init.state?.slm)}`]
+    for (const piece of pieces) init.onToken?.(piece)
+    if (this.hang) await aborted(init.signal).finally(() => this.calls.push('answer aborted'))
+    return pieces.join('')
+  }
 
   close = async () => {
     this.calls.push('close')

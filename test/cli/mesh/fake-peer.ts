@@ -45,7 +45,7 @@ const server = createApiServer({
       const rows = readFileSync(request.path, 'utf8').split('\n').filter(Boolean).length
       return { name: request.name, imported: rows, duplicates: 0, skipped: [], dryRun: false }
     },
-    'POST /v1/baseline': async ({ rounds }, signal) => {
+    'POST /v1/baseline': async ({ rounds }, { signal }) => {
       if (process.env.FAKE_PEER_HANGS === 'yes') await once(signal, 'abort')
       if (process.env.FAKE_PEER_DIES === name) {
         logger.error({}, 'out of memory')

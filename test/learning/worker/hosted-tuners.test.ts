@@ -64,6 +64,21 @@ it('stops at the next step when it is told to, and answers afterwards', async ()
   expect(said.join('').trim()).toBe(answer.trim())
 })
 
+it('stops an answer that nobody waits for any more', async () => {
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const said: string[] = []
+  const answer = hosted.answer({
+    model: 'dpm',
+    prompt: { instruction: 'Which colour?', input: 'sky' },
+    onToken: (text) => said.push(text),
+    signal: controller.signal,
+  })
+  controller.abort(reason)
+  await expect(answer).rejects.toBe(reason)
+  expect(said).toEqual([])
+})
+
 it('refuses a model as the tuner in this thread does', async () => {
   await expect(
     HostedDeviceTuner.create({ ...init(), slm: `${parent}/none` }),

@@ -155,7 +155,7 @@ describe('calls', () => {
     const seen = Promise.withResolvers<void>()
     const gone = Promise.withResolvers<void>()
     await serve({
-      'POST /v1/baseline': async (_, signal) => {
+      'POST /v1/baseline': async (_, { signal }) => {
         seen.resolve()
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
         gone.resolve()
@@ -173,7 +173,7 @@ describe('calls', () => {
   it('end with API_STOPPING when the peer stops', async () => {
     const seen = Promise.withResolvers<void>()
     const server = await serve({
-      'POST /v1/baseline': async (_, signal) => {
+      'POST /v1/baseline': async (_, { signal }) => {
         seen.resolve()
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
         throw signal.reason
