@@ -10,7 +10,7 @@ import {
   positiveInteger,
   withPeerOptions,
 } from '../options.ts'
-import { clean } from '../render/clean.ts'
+import { StreamCleaner } from '../render/stream-cleaner.ts'
 
 interface ChatOptions extends PeerOptions {
   readonly instruction?: string
@@ -23,8 +23,10 @@ interface ChatOptions extends PeerOptions {
   readonly stop?: readonly string[]
 }
 
+type Answer = (prompt: string, instruction?: string, signal?: AbortSignal) => Promise<void>
+
 const NOTICE =
-  'Your words stay on this device: its own tuned model answers. Ctrl-D or /bye ends; /instruction TEXT sets the task.\n'
+  'Your words stay on this device: its own tuned model answers. Ctrl-C stops an answer, Ctrl-D or /bye ends; /instruction TEXT sets the task.\n'
 
 /** `cotune chat [PROMPT]`: one answer, or a conversation on a terminal. */
 export function chatCommand({ io }: CommandContext): Command {
@@ -45,11 +47,11 @@ export function chatCommand({ io }: CommandContext): Command {
     )
     .action(async (words: readonly string[], options: ChatOptions) => {
       const client = clientOf(options)
-      const answer = async (prompt: string, instruction = options.instruction) => {
-        const reply = await client.call('POST /v1/chat', toRequest(prompt, instruction, options))
-        io.stdout.write(
-          `${options.json === true ? JSON.stringify(reply) : clean(reply.text, '\n\t')}\n`,
-        )
+      const answer: Answer = async (prompt, instruction = options.instruction, signal) => {
+        const request = toRequest(prompt, instruction, options)
+        if (options.json !== true) return printAnswer(client, request, io.stdout, signal)
+        const reply = await client.call('POST /v1/chat', request, signal)
+        io.stdout.write(`${JSON.stringify(reply)}\n`)
       }
       if (words.length > 0) await answer(words.join(' '))
       else if (io.stdin.isTTY === true) await converse(client, answer, io)
@@ -82,24 +84,63 @@ function toRequest(
   }
 }
 
+/** Prints an answer while it is made, and ends its line however it ends. */
+async function printAnswer(
+  client: ApiClient,
+  request: ChatRequest,
+  stdout: CommandContext['io']['stdout'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const cleaner = new StreamCleaner('\n\t')
+  let begun = false
+  const print = (piece: string) => {
+    begun = true
+    stdout.write(cleaner.push(piece))
+  }
+  try {
+    await client.stream('POST /v1/chat', request, print, signal)
+    begun = true
+  } finally {
+    if (begun) stdout.write(`${cleaner.end()}\n`)
+  }
+}
+
 async function converse(
   client: ApiClient,
-  answer: (prompt: string, instruction?: string) => Promise<void>,
+  answer: Answer,
   io: CommandContext['io'],
 ): Promise<void> {
   await client.call('GET /v1/status', undefined)
   io.stderr.write(NOTICE)
   const lines = createInterface({ input: io.stdin, output: io.stderr, prompt: '> ' })
   let instruction: string | undefined
-  lines.prompt()
-  for await (const line of lines) {
-    const text = line.trim()
-    if (text === '/bye') break
-    if (text.startsWith('/instruction')) instruction = text.slice('/instruction'.length).trim()
-    else if (text !== '') await answer(text, instruction)
+  let answering: AbortController | undefined
+  let open = true
+  // A terminal in raw mode sends no signal for Ctrl-C: it comes here.
+  lines.on('SIGINT', () => (answering ? answering.abort() : lines.close()))
+  lines.once('close', () => {
+    open = false
+  })
+  try {
     lines.prompt()
+    for await (const line of lines) {
+      const text = line.trim()
+      if (text === '/bye') break
+      if (text.startsWith('/instruction')) instruction = text.slice('/instruction'.length).trim()
+      else if (text !== '') {
+        answering = new AbortController()
+        const { signal } = answering
+        await answer(text, instruction, signal).catch((error: unknown) => {
+          if (!signal.aborted) throw error
+        })
+        answering = undefined
+      }
+      // Ctrl-D may have come during the answer.
+      if (open) lines.prompt()
+    }
+  } finally {
+    lines.close()
   }
-  lines.close()
 }
 
 async function readAll(input: AsyncIterable<unknown>): Promise<string> {

@@ -2,16 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CotuneError, EventLog, EXIT, type Startable } from '#base'
-import {
-  type ApiServerInit,
-  controlSocketPath,
-  createApiServer,
-  type PeerEvent,
-} from '#protocols/api'
+import { CotuneError, EXIT, type Startable } from '#base'
+import type { ApiServerInit } from '#protocols/api'
 import { runCli } from '../../cli/run-cli.ts'
 import { fakeIo } from './fake-io.ts'
 import { fakeRound, fakeStatus } from './fake-status.ts'
+import { servePeer } from './serve-peer.ts'
 
 let home: string
 let server: Startable | undefined
@@ -27,14 +23,7 @@ afterEach(async () => {
 })
 
 async function serve(handlers: ApiServerInit['handlers']): Promise<void> {
-  server = createApiServer({
-    socketPath: controlSocketPath(home),
-    role: 'device',
-    handlers,
-    events: new EventLog<PeerEvent>(),
-    health: () => ({ live: true, ready: true, checks: [] }),
-  })
-  await server.start()
+  server = await servePeer(home, handlers)
 }
 
 async function cotune(argv: readonly string[], input = '', env: NodeJS.ProcessEnv = {}) {
@@ -218,42 +207,6 @@ describe('commands', () => {
     const { stdout } = await cotune(withHome(...argv))
     expect(JSON.parse(stdout)).toMatchObject({ round: 1 })
     expect(requests).toEqual([{ rounds: 2, quorum: 1, deadlineMs: 1_800_000 }])
-  })
-
-  it('chat answers once from words or from stdin, and refuses no question', async () => {
-    await serve({
-      'POST /v1/chat': async ({ prompt, instruction }) => ({
-        text: `${prompt}/${instruction}\u001b[31m!`,
-        model: 'slm',
-      }),
-    })
-    const words = await cotune(withHome('chat', 'light', 'on', '--instruction', 'Do it.'))
-    expect(words.stdout).toBe('light on/Do it.!\n')
-    const piped = await cotune(withHome('chat'), 'from a pipe\n')
-    expect(piped.stdout).toBe('from a pipe/undefined!\n')
-    const none = await cotune(withHome('chat'))
-    expect(none).toMatchObject({ exitCode: EXIT.usage })
-    expect(none.stderr).toContain('CHAT_NO_PROMPT')
-  })
-
-  it('chat says how to choose words only where asked to', async () => {
-    const requests: unknown[] = []
-    await serve({
-      'POST /v1/chat': async (request) => {
-        requests.push(request)
-        return { text: '', model: 'slm' }
-      },
-    })
-    const options = '--temperature 0.7 --top-k 5 --top-p 0.9 --repetition-penalty 1.1 --seed a'
-    await cotune(withHome('chat', ...options.split(' '), '--stop', 'END', '--stop', '.', 'hello'))
-    await cotune(withHome('chat', 'hello'))
-    const sampling = { temperature: 0.7, topK: 5, topP: 0.9, repetitionPenalty: 1.1, seed: 'a' }
-    expect(requests).toEqual([
-      { prompt: 'hello', sampling, stop: ['END', '.'] },
-      { prompt: 'hello' },
-    ])
-    const wrong = await cotune(withHome('chat', '--temperature', 'hot', 'hello'))
-    expect(wrong).toMatchObject({ exitCode: EXIT.usage })
   })
 
   it("gives the peer's error with its exit code", async () => {

@@ -1,7 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PeerEvent } from '#protocols/api'
 import { clean } from '../../../cli/render/clean.ts'
 import { describeEvent } from '../../../cli/render/describe-event.ts'
+import { StreamCleaner } from '../../../cli/render/stream-cleaner.ts'
 import { renderTable } from '../../../cli/render/table.ts'
 import { formatBytes, formatCount, formatDuration } from '../../../cli/render/units.ts'
 import { fakeRound } from '../fake-status.ts'
@@ -16,6 +18,44 @@ describe('clean', () => {
     ['\u009b2J', '2J'],
   ])('%j -> %j', (text, expected) => {
     expect(clean(text)).toBe(expected)
+  })
+})
+
+describe('StreamCleaner', () => {
+  it('shows at once what cannot change any more', () => {
+    const cleaner = new StreamCleaner('\n')
+    const shown = ['a\n', 'b\u001b', '[3', '1mc', '\u0007d\u001b]0;ti', 'tle', '\u0007e', '\u001b[']
+    expect(shown.map((piece) => cleaner.push(piece))).toEqual([
+      'a\n',
+      'b',
+      '',
+      'c',
+      'd',
+      '',
+      'e',
+      '',
+    ])
+    expect(cleaner.end()).toBe('[')
+  })
+
+  it('gives what the whole gives, wherever it was cut', () => {
+    const unit = fc.constantFrom(
+      '\u001b',
+      '\u001b[',
+      '\u001b]',
+      '[',
+      ']',
+      ...'3;?m /x\\\u0007\n\u202e',
+    )
+    const pieces = fc.array(fc.string({ unit, maxLength: 6 }))
+    fc.assert(
+      fc.property(pieces, (given) => {
+        const cleaner = new StreamCleaner('\n')
+        const shown = given.map((piece) => cleaner.push(piece)).join('') + cleaner.end()
+        expect(shown).toBe(clean(given.join(''), '\n'))
+      }),
+      { numRuns: 2_000 },
+    )
   })
 })
 
