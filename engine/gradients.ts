@@ -69,7 +69,7 @@ export function gradients(loss: Node, wrt: readonly Node[]): Node[] {
   for (const node of order.toReversed()) {
     const own = parts.get(node)
     if (!own || !depends.has(node)) continue
-    const gradient = joined(own) ?? own.reduce(plus)
+    const gradient = joined(own) ?? joinedScatters(own) ?? own.reduce(plus)
     found.set(node, gradient)
     const contributions = applyTable(rules, node, gradient)
     node.inputs.forEach((operand, index) => {
@@ -99,6 +99,19 @@ function joined(parts: readonly Node[]): Node | undefined {
         axis,
       )
     : undefined
+}
+
+/** Gradients of several gathers from one table: one scatter of all rows, so that no two tables are held at once. */
+function joinedScatters(parts: readonly Node[]): Node | undefined {
+  const scatters = parts.filter((part) => part.operator === 'scatterAdd')
+  const rows = scatters[0]?.parameters.rows
+  if (rows === undefined || scatters.length < Math.max(2, parts.length)) return undefined
+  const joint = (operand: 0 | 1): Node =>
+    concat(
+      scatters.map(({ inputs }) => inputs[operand]),
+      0,
+    )
+  return scatterAdd(rows, joint(0), joint(1))
 }
 
 /**
@@ -203,7 +216,7 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
     const gy = multiply(g, y)
     return [addScaled(gy, y, negate(sum(gy, [-1])))]
   },
-  logSoftmax: (y, g) => [subtract(g, multiply(exp(y), sum(g, [-1])))],
+  logSoftmax: (y, g) => [addScaled(g, exp(y), negate(sum(g, [-1])))],
   linearCrossEntropy: ({ inputs: [x, w, targets] }, g) => {
     const [rows, vocabulary] = [x.shape[0]!, w.shape[0]!]
     const column = reshape(g, [rows, 1])

@@ -13,6 +13,8 @@ const STEP = 16
 
 /** Operators whose result lies in the memory of their operand. */
 const VIEWS: ReadonlySet<string> = new Set(['reshape', 'stopGradient'])
+/** Operators whose kernels write over their operand where nothing reads it afterwards; measured. */
+const IN_PLACE: ReadonlySet<string> = new Set(['softmax', 'logSoftmax', 'sigmoid', 'tanh', 'relu'])
 const LEAVES: ReadonlySet<string> = new Set(['input', 'weight', 'variable', 'constant'])
 
 /**
@@ -37,8 +39,10 @@ export function peakLiveBytes(program: Program): number {
   let peak = 0
   for (const [position, node] of order.entries()) {
     if (takesMemory(node)) live += bytesOf(node)
-    peak = Math.max(peak, live + passingBytes(node))
-    for (const ended of ends[position]!) if (takesMemory(ended)) live -= bytesOf(ended)
+    const ended = ends[position]!.filter(takesMemory)
+    const isInPlace = IN_PLACE.has(node.operator) && ended.includes(ownerOf(node.inputs[0]!))
+    peak = Math.max(peak, live + passingBytes(node) - (isInPlace ? bytesOf(node) : 0))
+    for (const each of ended) live -= bytesOf(each)
   }
   return peak
 }
@@ -108,7 +112,7 @@ function bytesOf(node: Node): number {
   return 4 * sizeOf(node.shape)
 }
 
-/** What an operator needs while it runs. */
+/** What an operator needs while it runs; probabilities are written over their logits. */
 function passingBytes(node: Node): number {
   if (node.operator !== 'linearCrossEntropy') return 0
   const [x, w] = node.inputs

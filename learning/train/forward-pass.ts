@@ -1,13 +1,13 @@
 import {
   createProgram,
   type Executor,
+  exp,
   gatherLast,
   multiply,
   type Node,
+  type Program,
   reshape,
   type Session,
-  scalar,
-  softmax,
   type Tensor,
   topKIndices,
 } from '#engine'
@@ -20,15 +20,18 @@ import {
   runWith,
   writeKnown,
 } from './batch-inputs.ts'
-import { denseCrossEntropy, rowCrossEntropy, sumBySlot } from './losses.ts'
+import { chosenCrossEntropy, logProbabilities, rowCrossEntropy, sumBySlot } from './losses.ts'
 import { type Trainee, traineeScope } from './trainee.ts'
 
-export interface ForwardPassInit {
+export interface ForwardProgramInit {
   readonly trainee: Trainee
-  readonly executor: Executor
   readonly shape: BatchShape
   /** The most probable tokens of each row, at this temperature; none unless told. */
   readonly teacher?: { readonly topK: number; readonly temperature: number }
+}
+
+export interface ForwardPassInit extends ForwardProgramInit {
+  readonly executor: Executor
 }
 
 export interface ForwardResult {
@@ -38,6 +41,26 @@ export interface ForwardResult {
   readonly topTokens: Int32Array
   /** `[M, K]` probabilities at the temperature; empty without `teacher`. */
   readonly topProbabilities: Float32Array
+}
+
+/** What a {@link ForwardPass} runs. */
+export function forwardProgram({ trainee, shape, teacher }: ForwardProgramInit): Program {
+  const inputs = batchInputs(shape)
+  const { scope } = traineeScope(trainee)
+  const logits = rowLogits(trainee.model, inputs, scope)
+  const inTotal = (nats: Node): Node =>
+    sumBySlot(multiply(nats, inputs.rowWeight), inputs.rowExample, shape.examples)
+  if (!teacher) {
+    const exampleNats = inTotal(rowCrossEntropy(logits, inputs.targets))
+    return createProgram({ outputs: { exampleNats } })
+  }
+  const { topK, temperature } = teacher
+  const plain = logProbabilities(logits, 1)
+  const tempered = temperature === 1 ? plain : logProbabilities(logits, temperature)
+  const topTokens = topKIndices(tempered, topK)
+  const topProbabilities = exp(reshape(gatherLast(tempered, topTokens), topTokens.shape))
+  const exampleNats = inTotal(chosenCrossEntropy(plain, inputs.targets))
+  return createProgram({ outputs: { exampleNats, topTokens, topProbabilities } })
 }
 
 /** Reads batches without learning from them: an example's loss, and what a teacher thinks of each row. */
@@ -51,22 +74,8 @@ export class ForwardPass {
   }
 
   static async create(init: ForwardPassInit): Promise<ForwardPass> {
-    const { trainee, executor, shape, teacher } = init
-    const inputs = batchInputs(shape)
-    const { scope } = traineeScope(trainee)
-    const logits = rowLogits(trainee.model, inputs, scope)
-    const nats = (teacher ? denseCrossEntropy : rowCrossEntropy)(logits, inputs.targets)
-    const nll = multiply(nats, inputs.rowWeight)
-    const outputs: Record<string, Node> = {
-      exampleNats: sumBySlot(nll, inputs.rowExample, shape.examples),
-    }
-    if (teacher) {
-      const probabilities = softmax(multiply(logits, scalar(1 / teacher.temperature)))
-      const topTokens = topKIndices(probabilities, teacher.topK)
-      outputs.topTokens = topTokens
-      outputs.topProbabilities = reshape(gatherLast(probabilities, topTokens), topTokens.shape)
-    }
-    const program = createProgram({ outputs })
+    const { trainee, executor, shape } = init
+    const program = forwardProgram(init)
     const session = await executor.compile(program, { weights: trainee.weights, prepack: false })
     return new ForwardPass(session, shape)
   }

@@ -1,6 +1,7 @@
 import {
   add,
   divide,
+  exp,
   gather,
   gatherLast,
   input,
@@ -15,7 +16,7 @@ import {
   reshape,
   scalar,
   scatterAdd,
-  softmax,
+  sizeOf,
   stopGradient,
   subtract,
   sum,
@@ -34,13 +35,31 @@ export function rowCrossEntropy(logits: Node, targets: Node): Node {
     if (head.operator === 'weight' && transposeB && !transposeA && scale === 1)
       return linearCrossEntropy(states, head, targets)
   }
-  return denseCrossEntropy(logits, targets)
+  return chosenCrossEntropy(logProbabilities(logits, 1), targets)
 }
 
-/** The same from logits that are held anyway. */
-export function denseCrossEntropy(logits: Node, targets: Node): Node {
-  const rows = logits.shape[0]!
-  return negate(reshape(gatherLast(logSoftmax(logits), reshape(targets, [rows, 1])), [rows]))
+/** The same from logarithms of probabilities that are held anyway, `logs [M, V]`. */
+export function chosenCrossEntropy(logs: Node, targets: Node): Node {
+  const rows = logs.shape[0]!
+  return negate(reshape(gatherLast(logs, reshape(targets, [rows, 1])), [rows]))
+}
+
+/** `log(softmax(logits / temperature))` over the last axis. */
+export function logProbabilities(logits: Node, temperature: number): Node {
+  return logSoftmax(temperature === 1 ? logits : multiply(logits, scalar(1 / temperature)))
+}
+
+/**
+ * `logs [M, V]` as [M * V, 1]. All losses that read elements of it read this one node: their gradients are then one
+ * scatter, where each alone would be a matrix of [M, V] to add to the others'.
+ */
+export function flatten(logs: Node): Node {
+  return reshape(logs, [sizeOf(logs.shape), 1])
+}
+
+/** Negative log-likelihood from `flatLogs [M * V, 1]` at `flatTargets [M]`, row * V + target: [M]. */
+export function flatCrossEntropy(flatLogs: Node, flatTargets: Node): Node {
+  return negate(reshape(gather(flatLogs, flatTargets), flatTargets.shape))
 }
 
 /** `sum(values * weights) / sum(weights)` over [M]; 0 where nothing is weighted. */
@@ -90,14 +109,12 @@ export function teacherInputs(rows: number, topK: number, entries: number): Teac
  * W is sparse and row-stochastic (X-Token, arXiv 2605.21699): slot k of a row gathers the student's mass that projects on the
  * teacher's k-th token. Reverse mode through it is the closed form of docs/co-tuning.md.
  *
- * @param logits `[M, V]`, the student's, before the temperature
+ * @param flatLogs `[M * V, 1]`, logarithms of the student's probabilities at the temperature
  */
-export function projectedKl(logits: Node, teacher: TeacherInputs, temperature: number): Node {
-  const [rows, vocabulary] = logits.shape as [number, number]
-  const topK = teacher.teacher.shape[1]!
+export function projectedKl(flatLogs: Node, teacher: TeacherInputs, temperature: number): Node {
+  const [rows, topK] = teacher.teacher.shape as [number, number]
   const entries = teacher.flatIndex.shape[0]!
-  const student = softmax(multiply(logits, scalar(1 / temperature)))
-  const picked = gather(reshape(student, [rows * vocabulary, 1]), teacher.flatIndex)
+  const picked = exp(gather(flatLogs, teacher.flatIndex))
   const weighted = multiply(picked, reshape(teacher.weight, [entries, 1]))
   const slots = reshape(scatterAdd(rows * topK, teacher.slot, weighted), [rows, topK])
   const rest = subtract(scalar(1), sum(slots, [1], { keepDims: false }))

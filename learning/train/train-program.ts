@@ -16,7 +16,9 @@ import {
 } from '#engine'
 import { type BatchInputs, type BatchShape, batchInputs, rowLogits } from './batch-inputs.ts'
 import {
-  denseCrossEntropy,
+  flatCrossEntropy,
+  flatten,
+  logProbabilities,
   projectedKl,
   rowCrossEntropy,
   type TeacherInputs,
@@ -61,12 +63,17 @@ export function trainProgram(init: TrainProgramInit): TrainProgram {
   const inputs = batchInputs(shape)
   const { scope, trained } = traineeScope(trainee)
   const logits = rowLogits(trainee.model, inputs, scope)
-  const nll = (teacher ? denseCrossEntropy : rowCrossEntropy)(logits, inputs.targets)
+  const flatLogs = teacher && flatten(logProbabilities(logits, 1))
+  const nll = flatLogs
+    ? flatCrossEntropy(flatLogs, input('flatTargets', [shape.rows], 'int32'))
+    : rowCrossEntropy(logits, inputs.targets)
   const crossEntropy = weightedMean(nll, inputs.rowWeight)
   const outputs: Record<string, Node> = { crossEntropy }
   let loss = crossEntropy
-  if (teacher) {
-    const taught = distillation(logits, nll, inputs, teacher, shape)
+  if (teacher && flatLogs) {
+    const { temperature } = teacher
+    const tempered = temperature === 1 ? flatLogs : flatten(logProbabilities(logits, temperature))
+    const taught = distillation(tempered, nll, inputs, teacher, shape)
     const share = input('kdWeight', [])
     loss = add(multiply(subtract(scalar(1), share), crossEntropy), multiply(share, taught.loss))
     outputs.distillation = taught.loss
@@ -93,7 +100,7 @@ export function trainProgram(init: TrainProgramInit): TrainProgram {
 }
 
 function distillation(
-  logits: Node,
+  flatLogs: Node,
   nll: Node,
   inputs: BatchInputs,
   teacher: TeacherShape,
@@ -111,7 +118,7 @@ function distillation(
     )
     open = multiply(open, better)
   }
-  const divergence = multiply(projectedKl(logits, targets, teacher.temperature), open)
+  const divergence = multiply(projectedKl(flatLogs, targets, teacher.temperature), open)
   return {
     loss: weightedMean(divergence, inputs.rowWeight),
     gateOpen: weightedMean(open, inputs.rowWeight),

@@ -3,7 +3,7 @@ import { type Executor, type Session, type Tensor, tensor, zeroTensor } from '#e
 import type { SparseTargets } from '#learning/align'
 import type { PackedBatch } from '#learning/data'
 import { type BatchShape, batchFeeds, runWith, writeKnown } from './batch-inputs.ts'
-import { type TrainProgramInit, trainProgram } from './train-program.ts'
+import { type TrainProgram, type TrainProgramInit, trainProgram } from './train-program.ts'
 
 export interface TrainStepInit extends TrainProgramInit {
   readonly executor: Executor
@@ -44,26 +44,30 @@ interface StepPart {
 export class TrainStep {
   readonly shape: BatchShape
   readonly #session: Session
+  readonly #vocabularySize: number
   readonly #trained: readonly string[]
   readonly #state: ReadonlyMap<string, readonly number[]>
 
   private constructor(
     session: Session,
-    shape: BatchShape,
-    trained: readonly string[],
-    state: ReadonlyMap<string, readonly number[]>,
+    { shape, trainee }: TrainStepInit,
+    { trained, state }: TrainProgram,
   ) {
     this.#session = session
     this.shape = shape
+    this.#vocabularySize = trainee.model.config.vocabularySize
     this.#trained = trained
     this.#state = state
   }
 
   static async create(init: TrainStepInit): Promise<TrainStep> {
-    const { program, trained, state } = trainProgram(init)
-    const { executor, shape, trainee } = init
-    const session = await executor.compile(program, { weights: trainee.weights, prepack: false })
-    const step = new TrainStep(session, shape, trained, state)
+    const compiled = trainProgram(init)
+    const { executor, trainee } = init
+    const session = await executor.compile(compiled.program, {
+      weights: trainee.weights,
+      prepack: false,
+    })
+    const step = new TrainStep(session, init, compiled)
     await closeOnFailure(step, () => step.resetOptimiser())
     return step
   }
@@ -79,6 +83,7 @@ export class TrainStep {
     const result = await runWith(this.#session, {
       ...batchFeeds(batch, this.shape),
       ...(lesson ? lessonFeeds(lesson, this.shape) : {}),
+      ...(lesson ? { flatTargets: this.#flatTargets(batch) } : {}),
       learningRate: scalar(learningRate),
       share: scalar(part.share),
       apply: scalar(part.applies ? 1 : 0),
@@ -111,6 +116,12 @@ export class TrainStep {
 
   async close(): Promise<void> {
     await this.#session.close()
+  }
+
+  /** Of each row's target, where it lies among all rows' tokens. */
+  #flatTargets({ targets }: PackedBatch): Tensor {
+    const flat = targets.map((target, row) => row * this.#vocabularySize + target)
+    return tensor(flat, [flat.length])
   }
 }
 

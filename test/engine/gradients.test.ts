@@ -95,6 +95,24 @@ describe('gradients', () => {
     expect(gap).toEqual({ operator: 'add', row: [2, 2, 1, 0, 0, 0] })
   })
 
+  it('scatters once what several gathers take from one table', async () => {
+    const table = engine.variable('table', [4, 1])
+    const taken = [[2, 0, 2], [2]].map((ids, i) =>
+      engine.multiply(
+        engine.gather(table, engine.constant(Int32Array.from(ids), [ids.length])),
+        engine.scalar(i + 1),
+      ),
+    )
+    const loss = engine.add(
+      ...(taken.map((rows) => engine.sum(rows)) as [engine.Node, engine.Node]),
+    )
+    const [gradient] = engine.gradients(loss, [table])
+    if (!gradient) throw new Error('no gradient')
+    expect(gradient.operator).toBe('scatterAdd')
+    const { g } = await evaluate({ g: gradient })
+    expect([...(g?.data ?? [])]).toEqual([1, 0, 4, 0])
+  })
+
   it('refuses a loss that is not one number', () => {
     const x = engine.input('x', [2])
     expect(() => engine.gradients(x, [x])).toThrow(

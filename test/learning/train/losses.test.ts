@@ -12,6 +12,8 @@ import {
 } from '#engine'
 // The losses are not part of the folder's face: TrainStep and ForwardPass are.
 import {
+  flatten,
+  logProbabilities,
   projectedKl,
   rowCrossEntropy,
   sumBySlot,
@@ -49,6 +51,7 @@ const softmax = (logits: readonly number[]): number[] => {
 
 describe('projectedKl', () => {
   const [rows, studentSize, teacherSize, topK, temperature] = [3, 7, 5, 2, 2]
+  const logs = (x: Node, at = temperature) => flatten(logProbabilities(x, at))
   const random = createRandom('projected')
   const logits = Array.from({ length: rows }, () =>
     Array.from({ length: studentSize }, () => 2 * random.normal()),
@@ -120,7 +123,7 @@ describe('projectedKl', () => {
   it('is the dense divergence, and its gradient that of the dense one', async () => {
     const { count, feeds } = sparse()
     const x = variable('x', [rows, studentSize])
-    const kl = projectedKl(x, teacherInputs(rows, topK, count), temperature)
+    const kl = projectedKl(logs(x), teacherInputs(rows, topK, count), temperature)
     const [gradient] = gradients(sum(kl, [0], { keepDims: false }), [x])
     const result = await evaluate(
       { kl, gradient: gradient! },
@@ -145,7 +148,7 @@ describe('projectedKl', () => {
   it('is 0, with no gradient, where the student says what the teacher says', async () => {
     const same = [0.5, 0.3, 0.15, 0.05]
     const x = variable('x', [1, 4])
-    const kl = projectedKl(x, teacherInputs(1, 2, 2), temperature)
+    const kl = projectedKl(logs(x), teacherInputs(1, 2, 2), temperature)
     const [gradient] = gradients(sum(kl, [0], { keepDims: false }), [x])
     const result = await evaluate(
       { kl, gradient: gradient! },
@@ -169,7 +172,7 @@ describe('projectedKl', () => {
 
   it('stays finite where the teacher is certain and the student is sure of something else', async () => {
     const x = variable('x', [1, 3])
-    const kl = projectedKl(x, teacherInputs(1, 1, 1), 1)
+    const kl = projectedKl(logs(x, 1), teacherInputs(1, 1, 1), 1)
     const [gradient] = gradients(sum(kl, [0], { keepDims: false }), [x])
     const feeds = {
       flatIndex: ints([0]),

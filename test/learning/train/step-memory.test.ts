@@ -1,9 +1,15 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createRandom } from '#base'
-import { peakLiveBytes, type Recompute, type Tensor } from '#engine'
+import { type Program, peakLiveBytes, type Recompute, type Tensor } from '#engine'
 import { encodeExample, type PackedBatch, packExamples } from '#learning/data'
 import { createAdapter, toLeaves } from '#learning/lora'
-import { type BatchShape, type Trainee, TrainStep, trainProgram } from '#learning/train'
+import {
+  type BatchShape,
+  forwardProgram,
+  type Trainee,
+  TrainStep,
+  trainProgram,
+} from '#learning/train'
 import { randomModel } from '../models/random-model.ts'
 import { TINY } from '../models/tiny-models.ts'
 import { bpe, COLOUR_EXAMPLES, executor, tinyConfig } from './toy-models.ts'
@@ -65,6 +71,22 @@ describe('recomputation', () => {
     expect(peak('layers', 8)).toBeLessThan(0.5 * peak('activations', 8))
     const perLayer = (mode: Recompute) => (peak(mode, 16) - peak(mode, 8)) / 8
     expect(perLayer('layers')).toBeLessThan(0.2 * perLayer('none'))
+  })
+})
+
+describe('a teacher', () => {
+  it('takes three matrices of logits at most, and one to teach in turn', () => {
+    const { trainee } = adaptedTrainee({ ...TINY.llama, vocab_size: 8_192 })
+    const shape = { batch: 2, length: 64, rows: 64, examples: 2 }
+    const teacher = { topK: 4, entries: 1_024, temperature: 1, gate: true }
+    const matrices = (program: Program) =>
+      peakLiveBytes(program) / (4 * shape.rows * trainee.model.config.vocabularySize)
+    const step = matrices(trainProgram({ trainee, shape, teacher }).program)
+    expect(step).toBeGreaterThan(3)
+    expect(step).toBeLessThan(3.3)
+    const pass = matrices(forwardProgram({ trainee, shape, teacher }))
+    expect(pass).toBeGreaterThan(1)
+    expect(pass).toBeLessThan(1.3)
   })
 })
 
