@@ -1,7 +1,8 @@
 import type { Recompute } from '#engine'
 import type { BasePrecision, OpenCheckpoint } from '#learning/models'
 import type { BatchShape } from '#learning/train'
-import { type StepMemory, stepMemory } from './step-memory.ts'
+import { batchShape, type TuningSettings, teacherShape } from '#learning/tuning'
+import { type StepMemory, stepMemory, together } from './step-memory.ts'
 
 /** One way of training, and what it takes. */
 export interface FitOption {
@@ -15,16 +16,23 @@ export interface FitOption {
   readonly fits: boolean
 }
 
+type FitCheckpoint = Pick<OpenCheckpoint, 'model' | 'tensors'>
+
 export interface FitInit {
-  readonly checkpoint: Pick<OpenCheckpoint, 'model' | 'tensors'>
+  readonly checkpoint: FitCheckpoint
   readonly memoryBytes: number
   /** Rows of a step, tokens of a row. */
   readonly batch: number
   readonly length: number
   readonly rank: number
   readonly targets?: readonly string[]
-  /** The supervised positions of a batch; every one unless told. */
-  readonly rowsOf?: (batch: number, length: number) => number
+  /** Present for mutual learning: the model learns from another and teaches it, in batches shaped as a device's. */
+  readonly mutual?: FitMutual
+}
+
+export interface FitMutual extends Pick<TuningSettings, 'topK' | 'temperature' | 'gate'> {
+  /** The other model, where it is to be counted too. */
+  readonly partner?: FitCheckpoint
 }
 
 export interface Fit {
@@ -76,17 +84,23 @@ function option(
   recompute: Recompute,
   batch: number,
 ): FitOption {
-  const { checkpoint, memoryBytes, length, rank, targets, rowsOf = (b, l) => b * l } = init
+  const { checkpoint, memoryBytes, length, rank, targets, mutual } = init
   const accumulate = Math.ceil(init.batch / batch)
-  const shape: BatchShape = { batch, length, rows: rowsOf(batch, length), examples: batch }
-  const memory = stepMemory(checkpoint, {
-    precision,
-    recompute,
-    accumulate: accumulate > 1,
-    shape,
-    rank,
-    ...(targets ? { targets } : {}),
-  })
+  const shape: BatchShape = mutual
+    ? batchShape({ batch, length })
+    : { batch, length, rows: batch * length, examples: batch }
+  const memoryOf = (each: FitCheckpoint): StepMemory =>
+    stepMemory(each, {
+      precision,
+      recompute,
+      accumulate: accumulate > 1,
+      shape,
+      rank,
+      ...(targets ? { targets } : {}),
+      ...(mutual ? { teacher: teacherShape(mutual, shape, mutual.gate !== 'none') } : {}),
+    })
+  const own = memoryOf(checkpoint)
+  const memory = mutual?.partner ? together(own, memoryOf(mutual.partner)) : own
   const fits = memory.total * (1 + RESERVE) <= memoryBytes
   return { precision, recompute, batch, accumulate, memory, fits }
 }

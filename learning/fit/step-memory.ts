@@ -1,4 +1,5 @@
 import {
+  type BlockFormat,
   peakLiveBytes,
   type QuantisedTensor,
   type Recompute,
@@ -13,7 +14,7 @@ import {
   type StoredTensor,
   type WeightPlan,
 } from '#learning/models'
-import { type BatchShape, trainProgram } from '#learning/train'
+import { type BatchShape, forwardProgram, type TeacherShape, trainProgram } from '#learning/train'
 
 /** What decides about the memory of a LoRA step. */
 export interface StepSettings {
@@ -24,6 +25,8 @@ export interface StepSettings {
   readonly rank: number
   /** Names of linear layers; all unless told. */
   readonly targets?: readonly string[]
+  /** Present where the model learns from a teacher, and teaches in turn. */
+  readonly teacher?: TeacherShape
 }
 
 /** Where the memory of a step goes, in bytes; `total` is what the process peaks at. */
@@ -36,12 +39,23 @@ export interface StepMemory {
   readonly trained: number
   /** Activations and gradients at their highest. */
   readonly activations: number
+  /**
+   * With a teacher, the forward pass by which the model teaches in turn: a session beside the step's, whose memory stays
+   * taken between its runs. Else 0.
+   */
+  readonly teaching: number
   readonly total: number
 }
 
 /** Measured once (docs/benchmarks.md), held by a test: the process before a model, and what building a graph leaves. */
 const PROCESS_BYTES = 170e6
 const NODE_BYTES = 9_000
+
+/** What each session but the first takes beside its values: threads, buffers of kernels, what its allocator cannot fill. */
+const SESSION_BYTES = 15e6
+
+/** What a peer has beside its models: tokenizers, batches, results of steps that are not collected yet. */
+const PEER_BYTES = 50e6
 
 /** Runs keep variables twice (the old and the new); the caller's own copy makes three. The results are activations. */
 const TRAINED_COPIES = 2
@@ -59,7 +73,7 @@ export function stepMemory(
   { model, tensors }: Pick<OpenCheckpoint, 'model' | 'tensors'>,
   settings: StepSettings,
 ): StepMemory {
-  const { precision, recompute, accumulate, shape, rank } = settings
+  const { precision, recompute, accumulate, shape, rank, teacher } = settings
   const targets = settings.targets ?? model.linears.map(({ name }) => name)
   const spec = { rank, alpha: 2 * rank, targets }
   const plans = new Map<StoredTensor, WeightPlan>()
@@ -69,22 +83,46 @@ export function stepMemory(
   )
   const adapters = [{ name: 'fit', spec, trained: true }]
   const trainee = { model, weights, base: 'frozen', adapters } as const
-  const { program } = trainProgram({ trainee, shape, recompute, accumulate })
+  const learning = { trainee, shape, recompute, accumulate, ...(teacher ? { teacher } : {}) }
+  const { program } = trainProgram(learning)
 
-  let trained = 0
-  for (const each of adapterShapes(model, spec).values()) trained += 4 * sizeOf(each)
+  let adapter = 0
+  for (const each of adapterShapes(model, spec).values()) adapter += 4 * sizeOf(each)
   // Value, two moments, and the gradients of earlier batches.
-  trained *= accumulate ? 4 : 3
+  const trained = adapter * (accumulate ? 4 : 3)
   let base = 0
   for (const [tensor, plan] of plans) base += residentBytes(tensor, plan)
+  let teaching = 0
+  if (teacher) {
+    const pass = forwardProgram({ trainee, shape, teacher })
+    teaching = SESSION_BYTES + NODE_BYTES * pass.nodes.length
+    teaching += FRAGMENTS * peakLiveBytes(pass) + adapter
+    for (const [tensor, plan] of plans) teaching += packedForReading(tensor, plan)
+  }
   const parts = {
     runtime: PROCESS_BYTES + NODE_BYTES * program.nodes.length,
     weights: base,
     trained: TRAINED_COPIES * trained,
     activations: FRAGMENTS * peakLiveBytes(program),
+    teaching,
   }
-  const total = Object.values(parts).reduce((sum, part) => sum + part, 0)
-  return { ...parts, total }
+  return { ...parts, total: sumOf(parts) }
+}
+
+/** Two models that learn from each other, as a device or the cloud peer holds them: their four sessions are open at once. */
+export function together(a: StepMemory, b: StepMemory): StepMemory {
+  const parts = {
+    runtime: a.runtime + b.runtime - PROCESS_BYTES + SESSION_BYTES + PEER_BYTES,
+    weights: a.weights + b.weights,
+    trained: a.trained + b.trained,
+    activations: a.activations + b.activations,
+    teaching: a.teaching + b.teaching,
+  }
+  return { ...parts, total: sumOf(parts) }
+}
+
+function sumOf(parts: Omit<StepMemory, 'total'>): number {
+  return Object.values(parts).reduce((sum, part) => sum + part, 0)
 }
 
 /** A value of the right kind; only that is looked at when a program is built. */
@@ -95,13 +133,23 @@ function placeholder({ shape }: StoredTensor, plan: WeightPlan): WeightValue {
 }
 
 function residentBytes({ shape }: StoredTensor, plan: WeightPlan): number {
-  const size = sizeOf(shape)
-  if (plan.form !== 'blocks') return 4 * size
-  const { bits, blockSize } = plan.format
-  const direction = (size * bits) / 8 + (4 * size) / blockSize
+  if (plan.form !== 'blocks') return 4 * sizeOf(shape)
+  const direction = blockBytes(shape, plan.format)
   const directions = Number(plan.alongRows) + Number(plan.alongColumns)
   // A direction that is missing is made of the other's blocks, which then stay in memory beside the packed ones, as
   // bytes for one kernel and as half bytes for the other.
   const mapped = directions === 1 ? 2 * direction : 0
   return PACKED_SHARE * directions * direction + mapped
+}
+
+/** A forward pass maps the step's files, but packs its blocks for itself: those of x W^T. */
+function packedForReading({ shape }: StoredTensor, plan: WeightPlan): number {
+  if (plan.form !== 'blocks' || !plan.alongRows) return 0
+  return PACKED_SHARE * blockBytes(shape, plan.format)
+}
+
+/** One direction of a matrix in blocks, with its scales. */
+function blockBytes(shape: readonly number[], { bits, blockSize }: BlockFormat): number {
+  const size = sizeOf(shape)
+  return (size * bits) / 8 + (4 * size) / blockSize
 }

@@ -12,8 +12,10 @@ export {
   type Tuned,
   type TunedAdapter,
 } from './evaluate-model.ts'
+export { teacherShape } from './mutual-learning.ts'
 export { natsPerByte, sameTokenizerTargets } from './same-tokenizer.ts'
 export { type TuningSettings, tuningSettings, tuningSettingsSchema } from './settings.ts'
+export { batchShape } from './steps.ts'
 export { loadTunedModel, type ModelDescription, type TunedModel } from './tuned-model.ts'
 export type {
   AdapterWeights,

@@ -165,7 +165,7 @@ function createTeaching(
 
 /** What the programs of both partners are compiled for. */
 export function teacherShape(
-  { topK, temperature }: TuningSettings,
+  { topK, temperature }: Pick<TuningSettings, 'topK' | 'temperature'>,
   shape: BatchShape,
   gate: boolean,
 ): TeacherShape {

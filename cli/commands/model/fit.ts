@@ -1,7 +1,8 @@
 import { Command } from 'commander'
-import type { Fit, FitOption } from '#learning/fit'
+import { EXIT } from '#base'
+import type { Fit, FitInit, FitMutual, FitOption } from '#learning/fit'
 import type { CommandContext } from '../../command-context.ts'
-import { positiveInteger, sizeInBytes } from '../../options.ts'
+import { nonNegative, positiveInteger, sizeInBytes } from '../../options.ts'
 import { renderJson } from '../../render/json.ts'
 import { renderTable } from '../../render/table.ts'
 import { formatBytes } from '../../render/units.ts'
@@ -11,11 +12,16 @@ interface FitOptions {
   readonly batch: number
   readonly length: number
   readonly rank: number
+  readonly mutual?: boolean
+  /** The other model of mutual learning. */
+  readonly with?: string
+  readonly topK?: number
+  readonly temperature?: number
   readonly json?: boolean
 }
 
 /** `cotune model fit DIR --memory 4GB`. */
-export function fitModelCommand({ io }: CommandContext): Command {
+export function fitModelCommand({ io, setExitCode }: CommandContext): Command {
   return new Command('fit')
     .description('say which settings let a model be tuned within a memory, before any training')
     .argument('<dir>', 'a folder with config.json and model.safetensors, or a model of the library')
@@ -23,16 +29,25 @@ export function fitModelCommand({ io }: CommandContext): Command {
     .option('--batch <rows>', 'rows of tokens a step', positiveInteger, 8)
     .option('--length <tokens>', 'tokens a row', positiveInteger, 128)
     .option('--rank <r>', 'rank of the adapter, on every linear layer', positiveInteger, 8)
+    .option(
+      '--mutual',
+      "count mutual learning: a teacher's tokens in the loss, and teaching in turn",
+    )
+    .option('--with <dir>', 'count the other model of mutual learning too; implies --mutual')
+    .option('--top-k <n>', 'topK of mutual learning (default: 32)', positiveInteger)
+    .option('--temperature <t>', 'temperature of mutual learning (default: 1)', nonNegative)
     .option('--json', 'print JSON on stdout')
     .addHelpText(
       'after',
       `
 The estimate is of one model in one process: its training step by LoRA, all positions supervised. A device that co-tunes
-has two models, its own and the proxy. Exits with 1 where nothing fits.
+holds two models at once, its own and the proxy, and each of them takes more than that: --mutual counts what mutual
+learning adds to one, without the other; --with what both take together. Exits with 1 where nothing fits.
 
 Examples:
   $ cotune model fit ~/models/small --memory 4GB
-  $ cotune model fit HuggingFaceTB/SmolLM2-135M --memory 900MB --batch 4 --json`,
+  $ cotune model fit HuggingFaceTB/SmolLM2-135M --memory 900MB --batch 4 --json
+  $ cotune model fit ~/models/small --with ~/models/dpm --memory 4GB`,
     )
     .action(async (dir: string, options: FitOptions) => {
       const { resolveModelFolder } = await import('#learning/library')
@@ -40,15 +55,42 @@ Examples:
       const { fitStep } = await import('#learning/fit')
       const folder = await resolveModelFolder(dir)
       const checkpoint = await openCheckpoint(folder)
+      const partnerFolder = options.with && (await resolveModelFolder(options.with))
+      const partner = partnerFolder ? await openCheckpoint(partnerFolder) : undefined
       const { memory: memoryBytes, batch, length, rank } = options
-      const fit = fitStep({ checkpoint, memoryBytes, batch, length, rank })
-      const json = renderJson({ folder, memoryBytes, batch, length, rank, ...fit })
-      io.stdout.write(`${options.json === true ? json : render(fit, memoryBytes)}\n`)
-      if (!fit.best) process.exitCode = 1
+      const asked = { memoryBytes, batch, length, rank }
+      const settings = await mutualSettings(options)
+      const mutual = settings && { ...settings, ...(partner ? { partner } : {}) }
+      const fit = fitStep({ checkpoint, ...asked, ...(mutual ? { mutual } : {}) })
+      const about = { folder, ...asked, mutual: settings ?? null, with: partnerFolder ?? null }
+      const shown =
+        options.json === true
+          ? renderJson({ ...about, ...fit })
+          : render(fit, { memoryBytes, ...(mutual ? { mutual } : {}) })
+      io.stdout.write(`${shown}\n`)
+      if (!fit.best) setExitCode(EXIT.failure)
     })
 }
 
-function render({ options, best }: Fit, memoryBytes: number): string {
+/** As in the [tuning] section of a device, where not given. */
+async function mutualSettings(options: FitOptions): Promise<FitMutual | undefined> {
+  const { topK, temperature } = options
+  const isAsked = [options.mutual, options.with, topK, temperature].some(
+    (each) => each !== undefined,
+  )
+  if (!isAsked) return undefined
+  const { tuningSettings } = await import('#learning/tuning')
+  const settings = tuningSettings({
+    ...(topK === undefined ? {} : { topK }),
+    ...(temperature === undefined ? {} : { temperature }),
+  })
+  return { topK: settings.topK, temperature: settings.temperature, gate: settings.gate }
+}
+
+type Asked = Pick<FitInit, 'memoryBytes' | 'mutual'>
+
+function render({ options, best }: Fit, asked: Asked): string {
+  const teaching = asked.mutual ? ['teaching'] : []
   const rows = options.map((option) => [
     option === best ? '->' : '',
     option.precision,
@@ -56,15 +98,25 @@ function render({ options, best }: Fit, memoryBytes: number): string {
     `${option.batch}${option.accumulate > 1 ? ` x ${option.accumulate}` : ''}`,
     formatBytes(option.memory.weights),
     formatBytes(option.memory.activations),
+    ...teaching.map(() => formatBytes(option.memory.teaching)),
     formatBytes(option.memory.total),
     option.fits ? 'yes' : 'no',
   ])
-  const head = ['', 'base', 'recompute', 'batch', 'weights', 'activations', 'in all', 'fits']
-  const right = ['weights', 'activations', 'in all']
-  return `${renderTable(head, rows, right)}\n\n${advice(best, memoryBytes)}`
+  const sizes = ['weights', 'activations', ...teaching, 'in all']
+  const head = ['', 'base', 'recompute', 'batch', ...sizes, 'fits']
+  return [renderTable(head, rows, sizes), scope(asked.mutual), advice(best, asked)].join('\n\n')
 }
 
-function advice(best: FitOption | undefined, memoryBytes: number): string {
+/** What the numbers are of. */
+function scope(mutual: FitMutual | undefined): string {
+  if (!mutual)
+    return 'One model that learns alone. Mutual learning takes more, and two models: see --mutual and --with.'
+  return mutual.partner
+    ? 'Mutual learning, both models together.'
+    : 'Mutual learning, without the other model, which is held beside it: --with DIR counts that too.'
+}
+
+function advice(best: FitOption | undefined, { memoryBytes, mutual }: Asked): string {
   if (!best)
     return `Nothing fits into ${formatBytes(memoryBytes)}: take a smaller model, or a shorter --length.`
   const { precision, recompute, batch, accumulate } = best
@@ -77,5 +129,6 @@ function advice(best: FitOption | undefined, memoryBytes: number): string {
     `recompute = "${recompute}"`,
     `batch = ${batch}`,
     `accumulate = ${accumulate}`,
+    ...(mutual ? [`topK = ${mutual.topK}`, `temperature = ${mutual.temperature}`] : []),
   ].join('\n')
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRandom, packagePath } from '#base'
 import type { Recompute } from '#engine'
-import { fitStep, stepMemory } from '#learning/fit'
+import { type FitMutual, fitStep, stepMemory } from '#learning/fit'
 import {
   type BasePrecision,
   createModel,
@@ -16,6 +16,7 @@ import {
   openCheckpoint,
   saveCheckpoint,
 } from '#learning/models'
+import type { TeacherShape } from '#learning/train'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
@@ -34,14 +35,25 @@ const CONFIG: HfConfig = {
 const SHAPE = { batch: 4, length: 128, rows: 512, examples: 4 }
 const RANK = 8
 
+/** Of logits above all: 64 MiB for one [rows, vocabulary]. */
+const WIDE_CONFIG: HfConfig = {
+  ...CONFIG,
+  vocab_size: 32_768,
+  hidden_size: 128,
+  intermediate_size: 256,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+}
+const TOP_K = 32
+const PLAIN = { precision: 'float32', recompute: 'none', accumulate: false, rank: RANK } as const
+
 let folder: string
 let checkpoint: OpenCheckpoint
+let wide: OpenCheckpoint
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cotune-fit-'))
-  const model = createModel(CONFIG)
-  const path = join(folder, 'model')
-  await saveCheckpoint(path, { model, weights: initialise(model, createRandom('fit')) })
-  checkpoint = await openCheckpoint(path)
+  checkpoint = await randomCheckpoint('model', CONFIG)
+  wide = await randomCheckpoint('wide', WIDE_CONFIG)
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -54,9 +66,24 @@ describe('stepMemory', () => {
   ] as const)('is within 15 % of what a process takes: %s, %s', async (precision, recompute) => {
     const settings = { precision, recompute, accumulate: false, shape: SHAPE, rank: RANK }
     const { total } = stepMemory(checkpoint, settings)
-    const measured = await measuredPeak(precision, recompute)
+    const measured = await measuredPeak('model', precision, recompute)
     expect(total / measured).toBeGreaterThan(0.85)
     expect(total / measured).toBeLessThan(1.15)
+  })
+
+  it.each([
+    ['float32', 1],
+    ['int8', 2],
+  ] as const)('is so with a teacher: %s, temperature %d', async (precision, temperature) => {
+    const teacher = { topK: TOP_K, temperature, gate: true, entries: 4 * TOP_K * SHAPE.rows }
+    const settings = { precision, recompute: 'activations', accumulate: false, rank: RANK } as const
+    const { total } = stepMemory(wide, { ...settings, shape: SHAPE, teacher })
+    const measured = await measuredPeak('wide', precision, 'activations', teacher)
+    expect(total / measured).toBeGreaterThan(0.85)
+    expect(total / measured).toBeLessThan(1.15)
+    const alone = stepMemory(wide, { ...settings, shape: SHAPE })
+    expect(alone.total / measured).toBeLessThan(0.85)
+    expect(alone.teaching).toBe(0)
   })
 })
 
@@ -88,6 +115,23 @@ describe('fitStep', () => {
     expect(smaller.fits).toBe(true)
   })
 
+  it('counts mutual learning, and the other model where it is given', () => {
+    const settings = { topK: 32, temperature: 1, gate: 'proxy' } as const
+    const fitWith = (mutual: FitMutual) =>
+      fitStep({ checkpoint, memoryBytes: 64e9, batch: 8, length: 128, rank: RANK, mutual })
+        .options[0]!.memory
+    const one = fitWith(settings)
+    const tempered = fitWith({ ...settings, temperature: 2 })
+    const both = fitWith({ ...settings, partner: wide })
+    expect(one.total).toBeGreaterThan(fitInto(64e9).options[0]!.memory.total)
+    // Two temperatures are two matrices of logarithms.
+    expect(tempered.total - one.total).toBeGreaterThan(logitBytes(checkpoint))
+    expect(both.weights).toBe(one.weights + stepMemory(wide, { ...PLAIN, shape: SHAPE }).weights)
+    expect(both.total - one.total).toBeGreaterThan(4 * logitBytes(wide))
+    // The process is there once.
+    expect(both.runtime).toBeLessThan(1.6 * one.runtime)
+  })
+
   it('says that nothing fits', () => {
     const { best, options } = fitInto(1e6)
     expect(best).toBeUndefined()
@@ -95,13 +139,31 @@ describe('fitStep', () => {
   })
 })
 
-/** VmHWM of a process of its own that trains a few steps. */
-async function measuredPeak(precision: BasePrecision, recompute: Recompute): Promise<number> {
+async function randomCheckpoint(name: string, config: HfConfig): Promise<OpenCheckpoint> {
+  const model = createModel(config)
+  const path = join(folder, name)
+  await saveCheckpoint(path, { model, weights: initialise(model, createRandom('fit')) })
+  return openCheckpoint(path)
+}
+
+/** One matrix [rows, vocabulary] of a device's batch. */
+function logitBytes({ model }: OpenCheckpoint): number {
+  return 4 * 512 * model.config.vocabularySize
+}
+
+/** VmHWM of a process of its own that trains a few steps, and teaches if it has a teacher. */
+async function measuredPeak(
+  name: string,
+  precision: BasePrecision,
+  recompute: Recompute,
+  teacher?: TeacherShape,
+): Promise<number> {
   const script = packagePath('test', 'learning', 'fit', 'train-and-tell.ts')
   const run = async (only: string) => {
     const { stdout } = await promisify(execFile)(process.execPath, [
       ...['--import', 'tsx', '--conditions=cotune-source', script],
-      ...[join(folder, 'model'), join(folder, 'cache'), precision, recompute, only],
+      ...[join(folder, name), join(folder, 'cache'), precision, recompute, only],
+      ...(teacher ? [JSON.stringify(teacher)] : []),
     ])
     return Number(stdout)
   }

@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { EXIT } from '#base'
+import type { Fit } from '#learning/fit'
+import { saveCheckpoint } from '#learning/models'
+import { randomModel } from '../../learning/models/random-model.ts'
+import { TINY } from '../../learning/models/tiny-models.ts'
+import { runCommand } from '../run-command.ts'
+
+let folder: string
+let own: string
+let other: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cotune-fit-command-'))
+  own = join(folder, 'own')
+  other = join(folder, 'other')
+  await saveCheckpoint(own, randomModel({ ...TINY.llama, vocab_size: 256 }, 'own'))
+  await saveCheckpoint(other, randomModel({ ...TINY.gpt2, vocab_size: 300 }, 'other'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const fitOf = (...argv: readonly string[]) =>
+  runCommand('model', 'fit', own, '--length', '32', ...argv)
+
+async function firstTotal(...argv: readonly string[]): Promise<number> {
+  const { stdout } = await fitOf('--memory', '4GB', '--json', ...argv)
+  return (JSON.parse(stdout) as Fit).options[0]!.memory.total
+}
+
+describe('cotune model fit', () => {
+  it('names the settings that fit, and says that it counted one model alone', async () => {
+    const { exitCode, stdout, stderr } = await fitOf('--memory', '4GB')
+    expect(stderr).toBe('')
+    expect(exitCode).toBe(EXIT.ok)
+    expect(stdout).toContain('basePrecision = "float32"')
+    expect(stdout).toContain('One model that learns alone.')
+    expect(stdout).not.toContain('teaching')
+  })
+
+  it('exits with 1 where nothing fits', async () => {
+    const { exitCode, stdout } = await fitOf('--memory', '1MB')
+    expect(exitCode).toBe(EXIT.failure)
+    expect(stdout).toContain('Nothing fits')
+  })
+
+  it('counts mutual learning, and says that the other model is not in it', async () => {
+    const { stdout, stderr } = await fitOf('--memory', '4GB', '--mutual')
+    expect(stderr).toBe('')
+    expect(stdout).toContain('teaching')
+    expect(stdout).toContain('without the other model')
+    expect(stdout).toContain('topK = 32')
+    expect(await firstTotal('--mutual')).toBeGreaterThan(await firstTotal())
+  })
+
+  it('counts the other model with it', async () => {
+    const { stdout } = await fitOf('--memory', '4GB', '--with', other)
+    expect(stdout).toContain('both models together')
+    expect(await firstTotal('--with', other)).toBeGreaterThan(await firstTotal('--mutual'))
+  })
+
+  it('refuses what the settings of a peer would refuse', async () => {
+    const { exitCode, stderr } = await fitOf('--memory', '4GB', '--top-k', '5000')
+    expect(exitCode).toBe(EXIT.config)
+    expect(stderr).toContain('TUNING_SETTINGS_INVALID')
+  })
+})
