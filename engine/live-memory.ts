@@ -112,14 +112,14 @@ function bytesOf(node: Node): number {
   return 4 * sizeOf(node.shape)
 }
 
-/** What an operator needs while it runs. Probabilities are written over their logits. */
+/** What an operator needs while it runs. */
 function passingBytes(node: Node): number {
   if (node.operator !== 'linearCrossEntropy') return 0
   const [x, w] = node.inputs
   const { rows, columns } = logitBlocks(x.shape[0]!, w)
   const [height, width] = [rows, columns].map(([[start, end] = [0, 0]]) => end - start)
-  // A product by a head in blocks makes bytes of the probabilities first.
+  // Probabilities are written over their logits; of a head in blocks both are kept, and its product makes bytes of them first.
   const isInBlocks = w.operator === 'weight' && w.parameters.format !== 'float32'
-  const each = isInBlocks ? 5 : 4
+  const each = isInBlocks ? 9 : 4
   return height! * (each * width! + 3 * 4 * w.shape[1]!)
 }

@@ -79,40 +79,48 @@ class PartLowering {
     this.#lowering = lowering
   }
 
-  lower(columns: readonly Range[]): Part {
+  lower([first, ...others]: readonly Range[]): Part {
     const [x, , targets] = this.#node.inputs
     const [start, end] = this.#rows
     const states = this.#rowsOf(x, 'states')
-    const chosen = this.#headRows(this.#rowsOf(targets, 'ids'))
-    const { logs, mean } = this.#lookAtAll(states, columns)
-    const products = this.#emit('Mul', 'products', [states, chosen])
-    const logit = this.#reduce('ReduceSum', 'logit', products)
-    const nats = this.#emit('Sub', 'nats', [logs, logit])
+    const ids = this.#rowsOf(targets, 'ids')
+    const rows = this.#headRows(ids)
+    const { logits, ...block } = this.#look(states, first!)
+    // One block after the other, each added to those before when it is made: the order of their nodes decides what is alive.
+    let seen: Seen = block
+    for (const range of others) seen = this.#together(seen, this.#look(states, range), range)
+    const logit = this.#isInBlocks()
+      ? this.#chosen(logits, ids)
+      : this.#reduce('ReduceSum', 'logit', this.#emit('Mul', 'products', [states, rows]))
+    const nats = this.#emit('Sub', 'nats', [seen.logs, logit])
     return {
       nats: this.#emit('Reshape', 'loss', [nats, this.#integers(end - start)]),
-      slope: mean && this.#emit('Sub', 'slope', [mean, chosen]),
+      slope: seen.mean && this.#emit('Sub', 'slope', [seen.mean, rows]),
     }
   }
 
-  /** One block after the other, each added to those before when it is made: the order of their nodes decides what is alive. */
-  #lookAtAll(states: string, columns: readonly Range[]): Seen {
-    const [first, ...others] = columns
-    let seen = this.#look(states, first!)
-    for (const range of others) seen = this.#together(seen, this.#look(states, range), range)
-    return seen
+  /** A head in blocks multiplies rounded states: what the targets' logits lack, the others lack too. */
+  #chosen(logits: string, ids: string): string {
+    const [start, end] = this.#rows
+    const column = this.#emit('Reshape', 'column', [ids, this.#integers(end - start, 1)])
+    return this.#emit('GatherElements', 'logit', [logits, column], { axis: -1 })
+  }
+
+  #isInBlocks(): boolean {
+    return blocksOf(this.#node.inputs[1], this.#lowering) !== undefined
   }
 
   /** Logits of some columns. The most probable of them says what all exponentials add up to. */
-  #look(states: string, columns: Range): Seen {
+  #look(states: string, columns: Range): Seen & { readonly logits: string } {
     const at = (name: string) => `${name}_${columns[0]}`
     const logits = this.#product(states, columns, true, at('logits'))
     const top = this.#reduce('ReduceMax', at('top'), logits)
     const odds = this.#emit('Softmax', at('odds'), [logits], { axis: -1 })
     const share = this.#reduce('ReduceMax', at('share'), odds)
     const logs = this.#emit('Sub', at('logs'), [top, this.#emit('Log', at('log'), [share])])
-    if (!this.#withSlope) return { logs, mean: undefined }
+    if (!this.#withSlope) return { logits, logs, mean: undefined }
     const mean = this.#product(odds, columns, false, at('mean'))
-    return { logs: this.#after(logs, mean, at('after')), mean }
+    return { logits, logs: this.#after(logs, mean, at('after')), mean }
   }
 
   /** Both weighted by what their exponentials add up to: the running softmax of Milakov and Gimelshein (2018). */
