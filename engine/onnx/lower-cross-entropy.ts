@@ -2,7 +2,7 @@ import { bytesOf } from '#base'
 import { logitBlocks, type Range } from '../live-memory.ts'
 import type { Node, NodeOf } from '../node.ts'
 import { isFilePiece } from '../weights.ts'
-import { lowerProduct } from './lower-product.ts'
+import { lowerFloatProduct, lowerProduct } from './lower-product.ts'
 import { type Lowering, MICROSOFT } from './lowering.ts'
 import { blocksOf, lowerQuantisedGather } from './quantised-weights.ts'
 
@@ -159,20 +159,11 @@ class PartLowering {
   #product(left: string, columns: Range, transposeB: boolean, name: string): string {
     const w = this.#node.inputs[1]
     const suffix = this.#suffix(name)
-    const whole = columns[0] === 0 && columns[1] === w.shape[0]
-    if (whole) {
-      const product = { node: this.#node, left, right: w, transposeA: false, transposeB, scale: 1 }
-      return lowerProduct({ ...product, suffix }, this.#lowering)
-    }
-    const inputs = [left, pieceOf(w, columns, this.#lowering)]
-    return transposeB
-      ? this.#lowering.emit(this.#node, 'FusedMatMul', {
-          inputs,
-          domain: MICROSOFT,
-          attributes: { transB: 1 },
-          suffix,
-        })
-      : this.#lowering.emit(this.#node, 'MatMul', { inputs, suffix })
+    const product = { node: this.#node, left, transposeA: false, transposeB, scale: 1, suffix }
+    const isWhole = columns[0] === 0 && columns[1] === w.shape[0]
+    return isWhole
+      ? lowerProduct({ ...product, right: w }, this.#lowering)
+      : lowerFloatProduct(product, pieceOf(w, columns, this.#lowering), this.#lowering)
   }
 
   /** w[ids], [m, H]. */

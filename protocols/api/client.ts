@@ -165,7 +165,7 @@ async function* readParts<R extends Route>(
   try {
     for await (const { data } of parseServerSentEvents(reply)) yield JSON.parse(data)
   } catch (error) {
-    throw signal?.aborted === true ? signal.reason : unreachable(socketPath, error)
+    throw isAborted(signal) ? signal?.reason : unreachable(socketPath, error)
   }
 }
 
