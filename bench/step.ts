@@ -44,9 +44,10 @@ interface StepOptions {
   /** A real checkpoint in place of random weights. */
   readonly checkpoint: string | undefined
   readonly trained: Trained
-  /** With a limit of memory and neither of these, they are what `model fit` says. */
+  /** With a limit of memory and none of these, they are what `model fit` says. */
   readonly base: BasePrecision | undefined
   readonly recompute: Recompute | undefined
+  readonly packWeights: boolean
   readonly limitBytes: number | undefined
   readonly batch: number | undefined
   readonly length: number | undefined
@@ -67,6 +68,7 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     full: { type: 'boolean', default: false },
     base: { type: 'string' },
     recompute: { type: 'string' },
+    'no-pack': { type: 'boolean', default: false },
     memory: { type: 'string' },
     batch: { type: 'string' },
     length: { type: 'string' },
@@ -91,6 +93,7 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
     base,
     recompute:
       values.recompute === undefined ? undefined : oneOf('recompute', values.recompute, MODES),
+    packWeights: !values['no-pack'],
     limitBytes: memory === undefined ? undefined : bytesFrom('memory', memory),
     batch: batch === undefined ? undefined : wholeNumber('batch', batch),
     length: length === undefined ? undefined : wholeNumber('length', length),
@@ -107,6 +110,8 @@ async function openShape(
   options: StepOptions,
 ): Promise<{ readonly shape: string; readonly spec: StepSpec }> {
   const { checkpoint, trained, base = 'float32', recompute = 'none', threads } = options
+  // As in the first of the ways that `model fit` lists.
+  const isQuickest = trained !== 'full' && base === 'float32' && recompute === 'none'
   const known = checkpoint === undefined ? shapeOf(options.shape) : undefined
   const spec: StepSpec = {
     folder: known ? await randomCheckpoint(known.name, known.config) : resolve(checkpoint!),
@@ -119,10 +124,11 @@ async function openShape(
     threads,
     base,
     recompute,
+    packWeights: isQuickest && options.packWeights,
   }
   const shape = known?.name ?? basename(spec.folder)
-  const isFree = options.base === undefined && options.recompute === undefined
-  if (options.limitBytes === undefined || !isFree) return { shape, spec }
+  const isTold = options.base !== undefined || options.recompute !== undefined
+  if (options.limitBytes === undefined || isTold || !options.packWeights) return { shape, spec }
   return { shape, spec: { ...spec, ...(await fitted(spec, options.limitBytes)) } }
 }
 
@@ -130,7 +136,7 @@ async function openShape(
 async function fitted(
   { folder, batch, length, rank, trained }: StepSpec,
   memoryBytes: number,
-): Promise<Pick<StepSpec, 'base' | 'recompute' | 'batch'>> {
+): Promise<Pick<StepSpec, 'base' | 'packWeights' | 'recompute' | 'batch'>> {
   const checkpoint = await openCheckpoint(folder)
   const targets = trained === 'qv' ? { targets: QUERY_AND_VALUE } : {}
   const { best } = fitStep({ checkpoint, memoryBytes, batch, length, rank, ...targets })
@@ -139,7 +145,8 @@ async function fitted(
       hint: 'cotune model fit says what would.',
       exit: 2,
     })
-  return { base: best.precision, recompute: best.recompute, batch: best.batch }
+  const { precision: base, packWeights, recompute } = best
+  return { base, packWeights, recompute, batch: best.batch }
 }
 
 function logStep(step: number, [base, float32]: readonly number[]): void {

@@ -29,8 +29,9 @@ export interface Executor {
 export interface CompileInit {
   readonly weights?: ReadonlyMap<string, WeightValue>
   /**
-   * Packs frozen float32 matrices for the runtime's kernels, in memory of their own; default true. Without it products
-   * of many rows are about 2 % slower, of one row a quarter, and mapped weights are read in place.
+   * Packs frozen float32 matrices for the runtime's kernels, in memory of their own, once for x W and once for x W^T;
+   * default true. Without it products of many rows are about 5 % slower, of one row a quarter, and mapped weights are
+   * read in place.
    */
   readonly prepack?: boolean
 }

@@ -60,12 +60,13 @@ async function openLoraStep(spec: StepSpec, executor: Executor): Promise<TrainSt
   const adapters = [{ name: ADAPTER, spec: lora, trained: true }]
   const trainee = { model, weights, base: 'frozen', adapters } as const
   const shape = batchShape(spec)
-  const { recompute = 'none' } = spec
+  const { recompute = 'none', packWeights = false } = spec
   const step = await TrainStep.create({
     executor,
     shape,
     trainee,
     recompute,
+    packWeights,
     weightDecay: WEIGHT_DECAY,
   })
   await step.write(toLeaves(ADAPTER, createAdapter(model, lora, createRandom('bench'))))

@@ -17,6 +17,8 @@ export interface StepSpec {
   readonly base: BasePrecision
   /** What ours makes again in the backward pass instead of keeping it; the peers keep all. */
   readonly recompute?: Recompute
+  /** Whether ours packs the frozen weights. */
+  readonly packWeights?: boolean
   /** Files of text to train on; else one batch of made-up tokens, over and over. */
   readonly text?: readonly string[]
 }

@@ -125,6 +125,7 @@ function describeShape({
     rank: spec.trained === 'full' ? 0 : spec.rank,
     base: spec.base,
     recompute: spec.recompute ?? 'none',
+    packedWeights: spec.packWeights || spec.base !== 'float32' ? 'yes' : 'no',
     threads: spec.threads,
   }
 }

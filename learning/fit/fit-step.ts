@@ -7,6 +7,8 @@ import { type StepMemory, stepMemory, together } from './step-memory.ts'
 /** One way of training, and what it takes. */
 export interface FitOption {
   readonly precision: BasePrecision
+  /** Frozen float32 weights packed for both directions. */
+  readonly packWeights: boolean
   readonly recompute: Recompute
   /** Rows of tokens at once. */
   readonly batch: number
@@ -42,21 +44,30 @@ export interface Fit {
 }
 
 const PRECISIONS: readonly BasePrecision[] = ['float32', 'int8', 'int4']
-/** From the quickest to the smallest. */
-const MODES: readonly Recompute[] = ['none', 'activations', 'layers']
+
+type Way = Pick<FitOption, 'precision' | 'packWeights' | 'recompute' | 'batch'>
 
 /** What is left free, as a share of the estimate: it is good to some per cent. */
 const RESERVE = 0.08
 
-/** Which settings of a LoRA step fit into a memory: every precision and recomputation at the whole batch, then smaller ones. */
+/** Which settings of a LoRA step fit into a memory: every precision's ways at the whole batch, then smaller batches. */
 export function fitStep(init: FitInit): Fit {
   const options: FitOption[] = []
   for (const precision of PRECISIONS) {
-    for (const recompute of MODES) options.push(option(init, precision, recompute, init.batch))
+    options.push(...waysOf(precision, init.batch).map((way) => option(init, way)))
     const last = options.at(-1)!
     if (!last.fits) options.push(...smallerBatches(init, precision))
   }
   return { options, best: options.find(({ fits }) => fits) }
+}
+
+/** From the quickest to the smallest. */
+function waysOf(precision: BasePrecision, batch: number): readonly Way[] {
+  const mapped = (['none', 'activations', 'layers'] as const).map((recompute) => {
+    return { precision, packWeights: false, recompute, batch }
+  })
+  // Blocks are always packed.
+  return precision === 'float32' ? [{ ...mapped[0]!, packWeights: true }, ...mapped] : mapped
 }
 
 /** With everything made again, ever smaller batches until one fits. */
@@ -67,7 +78,7 @@ function smallerBatches(init: FitInit, precision: BasePrecision): readonly FitOp
     batch < (tried.at(-1)?.batch ?? init.batch);
     batch = half(batch)
   ) {
-    const next = option(init, precision, 'layers', batch)
+    const next = option(init, waysOf(precision, batch).at(-1)!)
     tried.push(next)
     if (next.fits) break
   }
@@ -78,12 +89,8 @@ function half(batch: number): number {
   return Math.ceil(batch / 2)
 }
 
-function option(
-  init: FitInit,
-  precision: BasePrecision,
-  recompute: Recompute,
-  batch: number,
-): FitOption {
+function option(init: FitInit, way: Way): FitOption {
+  const { precision, packWeights, recompute, batch } = way
   const { checkpoint, memoryBytes, length, rank, targets, mutual } = init
   const accumulate = Math.ceil(init.batch / batch)
   const shape: BatchShape = mutual
@@ -92,6 +99,7 @@ function option(
   const memoryOf = (each: FitCheckpoint): StepMemory =>
     stepMemory(each, {
       precision,
+      packWeights,
       recompute,
       accumulate: accumulate > 1,
       shape,
@@ -102,5 +110,5 @@ function option(
   const own = memoryOf(checkpoint)
   const memory = mutual?.partner ? together(own, memoryOf(mutual.partner)) : own
   const fits = memory.total * (1 + RESERVE) <= memoryBytes
-  return { precision, recompute, batch, accumulate, memory, fits }
+  return { ...way, accumulate, memory, fits }
 }

@@ -1,5 +1,6 @@
 import {
   type BlockFormat,
+  type Program,
   peakLiveBytes,
   type QuantisedTensor,
   type Recompute,
@@ -19,6 +20,8 @@ import { type BatchShape, forwardProgram, type TeacherShape, trainProgram } from
 /** What decides about the memory of a LoRA step. */
 export interface StepSettings {
   readonly precision: BasePrecision
+  /** Packs float32 weights for both directions; they are mapped unless told. */
+  readonly packWeights?: boolean
   readonly recompute: Recompute
   readonly accumulate: boolean
   readonly shape: BatchShape
@@ -33,7 +36,7 @@ export interface StepSettings {
 export interface StepMemory {
   /** Node, ONNX Runtime, the graph. */
   readonly runtime: number
-  /** Pages of mapped weights that are read, and packed blocks. */
+  /** Pages of mapped weights that are read, and what is packed. */
   readonly weights: number
   /** Adapters with their moments. */
   readonly trained: number
@@ -73,7 +76,7 @@ export function stepMemory(
   { model, tensors }: Pick<OpenCheckpoint, 'model' | 'tensors'>,
   settings: StepSettings,
 ): StepMemory {
-  const { precision, recompute, accumulate, shape, rank, teacher } = settings
+  const { precision, packWeights = false, recompute, accumulate, shape, rank, teacher } = settings
   const targets = settings.targets ?? model.linears.map(({ name }) => name)
   const spec = { rank, alpha: 2 * rank, targets }
   const plans = new Map<StoredTensor, WeightPlan>()
@@ -90,8 +93,11 @@ export function stepMemory(
   for (const each of adapterShapes(model, spec).values()) adapter += 4 * sizeOf(each)
   // Value, two moments, and the gradients of earlier batches.
   const trained = adapter * (accumulate ? 4 : 3)
+  const directions = packWeights ? directionsRead(program) : new Map<string, number>()
   let base = 0
-  for (const [tensor, plan] of plans) base += residentBytes(tensor, plan)
+  for (const [tensor, plan] of plans) {
+    base += residentBytes(tensor, plan, directions.get(tensor.name))
+  }
   let teaching = 0
   if (teacher) {
     const pass = forwardProgram({ trainee, shape, teacher })
@@ -132,8 +138,24 @@ function placeholder({ shape }: StoredTensor, plan: WeightPlan): WeightValue {
   return { dtype: 'blocks', shape, format: plan.format } satisfies QuantisedTensor
 }
 
-function residentBytes({ shape }: StoredTensor, plan: WeightPlan): number {
-  if (plan.form !== 'blocks') return 4 * sizeOf(shape)
+/** Of each matrix by which something is multiplied: 2 where it is read transposed and as it is, else 1. */
+function directionsRead({ nodes }: Program): ReadonlyMap<string, number> {
+  const read = new Map<string, Set<string>>()
+  for (const node of nodes) {
+    const [, right] = node.inputs
+    if (right?.operator !== 'weight' || right.shape.length !== 2) continue
+    const { name } = right.parameters
+    // A head's loss reads it transposed, the loss's slope as it is.
+    const direction =
+      node.operator === 'matmul' ? `matmul ${node.parameters.transposeB}` : node.operator
+    read.set(name, (read.get(name) ?? new Set()).add(direction))
+  }
+  return new Map([...read].map(([name, { size }]) => [name, size]))
+}
+
+/** @param packed copies that products read; pages of the file, which they stand in for, are let go of */
+function residentBytes({ shape }: StoredTensor, plan: WeightPlan, packed = 1): number {
+  if (plan.form !== 'blocks') return packed * 4 * sizeOf(shape)
   const direction = blockBytes(shape, plan.format)
   const directions = Number(plan.alongRows) + Number(plan.alongColumns)
   // A direction that is missing is made of the other's blocks, which then stay in memory beside the packed ones, as

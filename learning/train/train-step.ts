@@ -7,6 +7,8 @@ import { type TrainProgram, type TrainProgramInit, trainProgram } from './train-
 
 export interface TrainStepInit extends TrainProgramInit {
   readonly executor: Executor
+  /** Packs frozen float32 weights for both directions: a little faster, twice their memory. Mapped unless told. */
+  readonly packWeights?: boolean
 }
 
 /** What a step learns from a teacher. */
@@ -62,10 +64,10 @@ export class TrainStep {
 
   static async create(init: TrainStepInit): Promise<TrainStep> {
     const compiled = trainProgram(init)
-    const { executor, trainee } = init
+    const { executor, trainee, packWeights = false } = init
     const session = await executor.compile(compiled.program, {
       weights: trainee.weights,
-      prepack: false,
+      prepack: packWeights,
     })
     const step = new TrainStep(session, init, compiled)
     await closeOnFailure(step, () => step.resetOptimiser())

@@ -117,12 +117,13 @@ export class CloudTuner {
   }> {
     const { settings } = this
     const shape = batchShape(settings)
-    const { recompute, accumulate } = settings
+    const { recompute, packWeights, accumulate } = settings
     const lora = {
       executor: this.#executor,
       shape,
       base: 'frozen' as const,
       recompute,
+      packWeights,
       accumulate,
     }
     // The large model has a gate of its own here: most of what the proxy says, it knows better.

@@ -231,9 +231,9 @@ export class DeviceTuner {
     }
   }
 
-  #memory(): Pick<LearnerInit, 'recompute' | 'accumulate'> {
-    const { recompute, accumulate } = this.settings
-    return { recompute, accumulate }
+  #memory(): Pick<LearnerInit, 'recompute' | 'packWeights' | 'accumulate'> {
+    const { recompute, packWeights, accumulate } = this.settings
+    return { recompute, packWeights, accumulate }
   }
 
   #schedule(

@@ -23,6 +23,7 @@ export interface LearnerInit {
   /** Present if it learns from a teacher and teaches in turn. */
   readonly teacher?: TeacherShape
   readonly recompute?: Recompute
+  readonly packWeights?: boolean
   /** Batches that make one step; one unless told. */
   readonly accumulate?: number
 }
@@ -47,7 +48,8 @@ export class Learner {
   }
 
   static async create(init: LearnerInit): Promise<Learner> {
-    const { executor, shape, teacher, base, adapters = [], recompute, accumulate = 1 } = init
+    const { executor, shape, teacher, base, adapters = [], accumulate = 1 } = init
+    const { recompute, packWeights = false } = init
     const { model, weights } = init.model.checkpoint
     const trainee = { model, weights, base, adapters }
     const step = await TrainStep.create({
@@ -55,6 +57,7 @@ export class Learner {
       executor,
       shape,
       accumulate: accumulate > 1,
+      packWeights,
       ...(recompute ? { recompute } : {}),
       ...(teacher ? { teacher } : {}),
     })

@@ -15,6 +15,8 @@ export const tuningSettingsSchema = z.strictObject({
   basePrecision: z.enum(['float32', 'int8', 'int4']).default('float32'),
   /** What the backward pass makes again instead of keeping it: less memory, more time. */
   recompute: z.enum(['none', 'activations', 'layers']).default('none'),
+  /** Copies frozen float32 weights into the order that products read them in: some per cent faster, twice their memory. */
+  packWeights: z.boolean().default(false),
   /** Batches whose gradients make one step: a larger step in the memory of a smaller batch. */
   accumulate: z.number().int().min(1).max(1024).default(1),
   /** Rows of a batch, tokens of a row. */

@@ -93,7 +93,7 @@ function render({ options, best }: Fit, asked: Asked): string {
   const teaching = asked.mutual ? ['teaching'] : []
   const rows = options.map((option) => [
     option === best ? '->' : '',
-    option.precision,
+    option.packWeights ? `${option.precision}, packed` : option.precision,
     option.recompute,
     `${option.batch}${option.accumulate > 1 ? ` x ${option.accumulate}` : ''}`,
     formatBytes(option.memory.weights),
@@ -119,13 +119,14 @@ function scope(mutual: FitMutual | undefined): string {
 function advice(best: FitOption | undefined, { memoryBytes, mutual }: Asked): string {
   if (!best)
     return `Nothing fits into ${formatBytes(memoryBytes)}: take a smaller model, or a shorter --length.`
-  const { precision, recompute, batch, accumulate } = best
+  const { precision, packWeights, recompute, batch, accumulate } = best
   return [
     'In config.toml:',
     '',
     '[tuning]',
     'slm = "lora"',
     `basePrecision = "${precision}"`,
+    ...(packWeights ? ['packWeights = true'] : []),
     `recompute = "${recompute}"`,
     `batch = ${batch}`,
     `accumulate = ${accumulate}`,

@@ -5,10 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRandom, packagePath } from '#base'
-import type { Recompute } from '#engine'
-import { type FitMutual, fitStep, stepMemory } from '#learning/fit'
+import { type FitMutual, fitStep, type StepSettings, stepMemory } from '#learning/fit'
 import {
-  type BasePrecision,
   createModel,
   type HfConfig,
   initialise,
@@ -45,7 +43,8 @@ const WIDE_CONFIG: HfConfig = {
   num_attention_heads: 4,
 }
 const TOP_K = 32
-const PLAIN = { precision: 'float32', recompute: 'none', accumulate: false, rank: RANK } as const
+const PLAIN_WAY = { precision: 'float32', recompute: 'none' } as const
+const PLAIN = { ...PLAIN_WAY, accumulate: false, rank: RANK } as const
 
 let folder: string
 let checkpoint: OpenCheckpoint
@@ -59,14 +58,16 @@ afterAll(() => rm(folder, { recursive: true }))
 
 describe('stepMemory', () => {
   it.each([
-    ['float32', 'none'],
-    ['float32', 'layers'],
-    ['int8', 'activations'],
-    ['int4', 'layers'],
-  ] as const)('is within 15 % of what a process takes: %s, %s', async (precision, recompute) => {
-    const settings = { precision, recompute, accumulate: false, shape: SHAPE, rank: RANK }
+    ['float32', 'none', true],
+    ['float32', 'none', false],
+    ['float32', 'layers', false],
+    ['int8', 'activations', false],
+    ['int4', 'layers', false],
+  ] as const)('is within 15 % of what a process takes: %s, %s, packed %s', async (...way) => {
+    const [precision, recompute, packWeights] = way
+    const settings = { ...PLAIN, precision, recompute, packWeights, shape: SHAPE }
     const { total } = stepMemory(checkpoint, settings)
-    const measured = await measuredPeak('model', precision, recompute)
+    const measured = await measuredPeak('model', settings)
     expect(total / measured).toBeGreaterThan(0.85)
     expect(total / measured).toBeLessThan(1.15)
   })
@@ -76,9 +77,9 @@ describe('stepMemory', () => {
     ['int8', 2],
   ] as const)('is so with a teacher: %s, temperature %d', async (precision, temperature) => {
     const teacher = { topK: TOP_K, temperature, gate: true, entries: 4 * TOP_K * SHAPE.rows }
-    const settings = { precision, recompute: 'activations', accumulate: false, rank: RANK } as const
+    const settings = { ...PLAIN, precision, recompute: 'activations' } as const
     const { total } = stepMemory(wide, { ...settings, shape: SHAPE, teacher })
-    const measured = await measuredPeak('wide', precision, 'activations', teacher)
+    const measured = await measuredPeak('wide', settings, teacher)
     expect(total / measured).toBeGreaterThan(0.85)
     expect(total / measured).toBeLessThan(1.15)
     const alone = stepMemory(wide, { ...settings, shape: SHAPE })
@@ -93,12 +94,13 @@ describe('fitStep', () => {
 
   it('takes the most exact base that fits, made to fit in the quickest way', () => {
     const sizes = fitInto(64e9)
-    expect(sizes.best).toMatchObject({ precision: 'float32', recompute: 'none', batch: 8 })
-    const [none, activations, layers] = sizes.options.map(({ memory }) => memory.total)
+    expect(sizes.best).toMatchObject({ ...PLAIN_WAY, packWeights: true, batch: 8 })
+    const [packed, none, activations, layers] = sizes.options.map(({ memory }) => memory.total)
+    expect(none!).toBeLessThan(packed!)
     expect(activations!).toBeLessThan(none!)
     expect(layers!).toBeLessThan(activations!)
     // A tenth more than the estimate leaves what is held in reserve.
-    expect(fitInto(1.1 * none!).best).toMatchObject({ recompute: 'none' })
+    expect(fitInto(packed!).best).toMatchObject({ ...PLAIN_WAY, packWeights: false })
     expect(fitInto(none!).best).toMatchObject({ precision: 'float32', recompute: 'activations' })
     expect(fitInto(1.1 * layers!).best).toMatchObject({
       precision: 'float32',
@@ -108,7 +110,7 @@ describe('fitStep', () => {
   })
 
   it('goes on with smaller batches, as many of them as make up a step', () => {
-    const layers = fitInto(64e9).options[2]!
+    const layers = fitInto(64e9).options[3]!
     const smaller = fitInto(1.07 * layers.memory.total).best!
     expect(smaller.batch).toBeLessThan(8)
     expect(smaller.batch * smaller.accumulate).toBeGreaterThanOrEqual(8)
@@ -120,13 +122,14 @@ describe('fitStep', () => {
     const fitWith = (mutual: FitMutual) =>
       fitStep({ checkpoint, memoryBytes: 64e9, batch: 8, length: 128, rank: RANK, mutual })
         .options[0]!.memory
+    const quickest = { ...PLAIN, packWeights: true, shape: SHAPE }
     const one = fitWith(settings)
     const tempered = fitWith({ ...settings, temperature: 2 })
     const both = fitWith({ ...settings, partner: wide })
     expect(one.total).toBeGreaterThan(fitInto(64e9).options[0]!.memory.total)
     // Two temperatures are two matrices of logarithms.
     expect(tempered.total - one.total).toBeGreaterThan(logitBytes(checkpoint))
-    expect(both.weights).toBe(one.weights + stepMemory(wide, { ...PLAIN, shape: SHAPE }).weights)
+    expect(both.weights).toBe(one.weights + stepMemory(wide, quickest).weights)
     expect(both.total - one.total).toBeGreaterThan(4 * logitBytes(wide))
     // The process is there once.
     expect(both.runtime).toBeLessThan(1.6 * one.runtime)
@@ -154,15 +157,19 @@ function logitBytes({ model }: OpenCheckpoint): number {
 /** VmHWM of a process of its own that trains a few steps, and teaches if it has a teacher. */
 async function measuredPeak(
   name: string,
-  precision: BasePrecision,
-  recompute: Recompute,
+  {
+    precision,
+    recompute,
+    packWeights = false,
+  }: Pick<StepSettings, 'precision' | 'recompute' | 'packWeights'>,
   teacher?: TeacherShape,
 ): Promise<number> {
   const script = packagePath('test', 'learning', 'fit', 'train-and-tell.ts')
   const run = async (only: string) => {
     const { stdout } = await promisify(execFile)(process.execPath, [
       ...['--import', 'tsx', '--conditions=cotune-source', script],
-      ...[join(folder, name), join(folder, 'cache'), precision, recompute, only],
+      ...[join(folder, name), join(folder, 'cache'), precision, recompute],
+      ...[packWeights ? 'packed' : 'mapped', only],
       ...(teacher ? [JSON.stringify(teacher)] : []),
     ])
     return Number(stdout)

@@ -7,10 +7,11 @@ import { type BasePrecision, openFrozenBase } from '#learning/models'
 import { ForwardPass, type Lesson, type TeacherShape, TrainStep } from '#learning/train'
 
 /**
- * Arguments: folder, cache, precision, recomputation, `prepare` or `train`, the shape of a teacher as JSON. Prints the peak of its
- * memory in bytes.
+ * Arguments: folder, cache, precision, recomputation, `packed` or `mapped`, `prepare` or `train`, the shape of a teacher as JSON.
+ * Prints the peak of its memory in bytes.
  */
-const [folder = '', cache = '', precision, recompute, task, taught] = process.argv.slice(2)
+const [folder = '', cache = '', ...settings] = process.argv.slice(2)
+const [precision, recompute, weightsAre, task, taught] = settings
 const shape = { batch: 4, length: 128, rows: 512, examples: 4 }
 const teacher = taught === undefined ? undefined : (JSON.parse(taught) as TeacherShape)
 
@@ -28,7 +29,11 @@ if (task === 'train') {
     shape,
     ...(teacher ? { teacher } : {}),
   }
-  const step = await TrainStep.create({ ...common, recompute: recompute as Recompute })
+  const step = await TrainStep.create({
+    ...common,
+    recompute: recompute as Recompute,
+    packWeights: weightsAre === 'packed',
+  })
   const pass = teacher && (await ForwardPass.create(common))
   const leaves = toLeaves('a', createAdapter(model, spec, createRandom('a')))
   await step.write(leaves)
