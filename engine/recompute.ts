@@ -23,7 +23,14 @@ const CHEAP: ReadonlySet<Operator> = new Set([
 ])
 
 /** What, on tensors of four axes, makes attention weights of queries and keys. */
-const ATTENTION: ReadonlySet<Operator> = new Set(['matmul', 'softmax', 'add', 'tanh', 'reshape'])
+const ATTENTION: ReadonlySet<Operator> = new Set([
+  'slice',
+  'matmul',
+  'softmax',
+  'add',
+  'tanh',
+  'reshape',
+])
 
 /**
  * Rewrites `roots`, computed from gradients of `loss`, so that they read values of the forward pass that are made again.

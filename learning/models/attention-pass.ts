@@ -19,13 +19,14 @@ export class AttentionPass {
   readonly #config: ModelConfig
   readonly #inputs: HiddenInputs
   readonly #rotationOf: (layer: LayerAttention) => Rotation
-  #maskOf: ((layer: LayerAttention) => Node) | undefined
+  readonly #maskOf: ReturnType<typeof attentionMasks>
 
   /** @param columns the number of columns that the pass attends to at most */
   constructor(inputs: HiddenInputs, config: ModelConfig, columns: number) {
     this.#config = config
     this.#inputs = inputs
     this.#rotationOf = createRotations(inputs.positions, columns, config.rope)
+    this.#maskOf = attentionMasks(inputs)
   }
 
   /** To be called once a layer, in their order. */
@@ -40,13 +41,12 @@ export class AttentionPass {
     const split = (x: Node, count: number) => splitHeads(x, this.#inputs.tokens.shape[0]!, count)
     return (queries, keys, values) => {
       const rotate = this.#rotationOf(layer)
-      this.#maskOf ??= attentionMasks(this.#inputs)
       const parts = {
         queries: rotate(split(queries, heads)),
         keys: rotate(split(keys, keyValueHeads)),
         values: split(values, keyValueHeads),
       }
-      return attend(parts, layer, this.#maskOf(layer))
+      return attend(parts, layer, (block) => this.#maskOf(layer, block))
     }
   }
 
