@@ -1,5 +1,7 @@
-import { bytesOf } from '#base'
+import { bytesOf, concatBytes } from '#base'
+import type { Range } from './ranges.ts'
 import { type Tensor, tensor } from './tensor.ts'
+import { chunksOf, rowsOf } from './weight-rows.ts'
 import {
   type BlockFormat,
   type Blocks,
@@ -48,18 +50,27 @@ export function quantise(
   format: BlockFormat,
   along: { readonly alongRows?: boolean; readonly alongColumns?: boolean } = { alongRows: true },
 ): QuantisedTensor {
-  const [rows, columns] = shape as [number, number]
+  const columns = shape[1]!
   const values = data as Float32Array
-  const blocks = (matrix: Float32Array, width: number): Blocks => {
-    const quantised = quantiseRows(matrix, width, format)
-    return { values: quantised.values, scales: bytesOf(quantised.scales) }
+  const turned = ([start, end]: Range) => {
+    const chunk = values.subarray(start * columns, end * columns)
+    return quantiseRows(turn(chunk, end - start, columns), end - start, format)
   }
   return {
     dtype: 'blocks',
     shape,
     format,
-    ...(along.alongRows ? { alongRows: blocks(values, columns) } : {}),
-    ...(along.alongColumns ? { alongColumns: blocks(turn(values, rows, columns), rows) } : {}),
+    ...(along.alongRows ? { alongRows: joined([quantiseRows(values, columns, format)]) } : {}),
+    ...(along.alongColumns
+      ? { alongColumns: joined(chunksOf({ shape, format }).map(turned)) }
+      : {}),
+  }
+}
+
+function joined(parts: readonly ReturnType<typeof quantiseRows>[]): Blocks {
+  return {
+    values: concatBytes(parts.map(({ values }) => values)),
+    scales: concatBytes(parts.map(({ scales }) => bytesOf(scales))),
   }
 }
 
@@ -82,8 +93,13 @@ function dequantise(weight: QuantisedTensor): Tensor {
   const [rows, columns] = weight.shape as [number, number]
   if (weight.alongRows)
     return tensor(dequantiseRows(weight.alongRows, weight.format), [rows, columns])
-  const turned = dequantiseRows(weight.alongColumns!, weight.format)
-  return tensor(turn(turned, columns, rows), [rows, columns])
+  const values = new Float32Array(rows * columns)
+  for (const range of chunksOf(weight)) {
+    const [start, end] = range
+    const turned = dequantiseRows(rowsOf(weight, range).alongColumns!, weight.format)
+    values.set(turn(turned, columns, end - start), start * columns)
+  }
+  return tensor(values, [rows, columns])
 }
 
 /** [R, C] -> [C, R]. */

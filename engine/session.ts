@@ -172,7 +172,8 @@ function checkWeight(node: NodeOf<'weight'>, value: WeightValue): void {
       ? format === 'float32'
       : format !== 'float32' &&
         format.bits === value.format.bits &&
-        format.blockSize === value.format.blockSize
+        format.blockSize === value.format.blockSize &&
+        format.chunkRows === value.format.chunkRows
   if (!sameFormat || !sameShape(value.shape, node.shape)) throw wrongTensor(node as Node, value)
 }
 

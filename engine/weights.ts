@@ -7,6 +7,8 @@ export interface BlockFormat {
   readonly bits: 8 | 4
   /** Elements of a block: a power of two from 16 on. */
   readonly blockSize: number
+  /** Rows of a chunk, a multiple of the block size; all of them unless told. See `QuantisedTensor`. */
+  readonly chunkRows?: number
 }
 
 /** How a frozen weight is stored. */
@@ -43,6 +45,9 @@ export interface Blocks {
 /**
  * A matrix [R, C] in blocks. A product contracts along blocks: `alongRows` serves x W^T, `alongColumns` (blocks of the
  * transposed matrix, [C, R]) serves x W. With one of them the other product takes the matrix as floats, made anew each time.
+ *
+ * Rows that are to be read without the others, as a head's are, are stored in chunks: `alongColumns` has the blocks of
+ * [C, chunk] for one chunk of rows after the other, the last of what is left.
  */
 export interface QuantisedTensor {
   readonly dtype: 'blocks'
