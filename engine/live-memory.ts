@@ -1,14 +1,16 @@
 import type { Node } from './node.ts'
 import type { Program } from './program.ts'
+import { cut, type Range } from './ranges.ts'
 import { schedule } from './schedule.ts'
 import { sizeOf } from './tensor.ts'
 
 /**
- * Logits of `linearCrossEntropy` are made a block at a time. A frozen head of floats is cut into columns of the vocabulary, few enough
- * for a processor's cache, and read once for loss and slope. Any other head is made or packed anew for each block and is
- * therefore kept whole: its blocks are of rows.
+ * Logits of `linearCrossEntropy` are made a block at a time. A frozen head is cut into columns of the vocabulary, few enough for a
+ * processor's cache, and read once for loss and slope. A trained one is made and packed anew for each block and is therefore
+ * kept whole: its blocks are of rows.
  */
-const LOGIT_BLOCK_BYTES = { columns: 8 * 2 ** 20, rows: 128 * 2 ** 20, packedRows: 32 * 2 ** 20 }
+const LOGIT_BLOCK_BYTES = { frozen: 8 * 2 ** 20, trained: 128 * 2 ** 20 }
+/** Ranges of rows and of a head of floats begin at multiples of it; those of a head in blocks at chunks. */
 const STEP = 16
 
 /** Operators whose result lies in the memory of their operand. */
@@ -47,29 +49,24 @@ export function peakLiveBytes(program: Program): number {
   return peak
 }
 
-/** From the first of them to before the last. */
-export type Range = readonly [start: number, end: number]
-
 /** Blocks of the logits of `rows` rows: each of these rows by each of these columns. */
 export function logitBlocks(
   rows: number,
   head: Node,
 ): { readonly rows: readonly Range[]; readonly columns: readonly Range[] } {
   const columns = head.shape[0]!
+  const { frozen, trained } = LOGIT_BLOCK_BYTES
   if (head.operator !== 'weight')
-    return { rows: ranges(rows, LOGIT_BLOCK_BYTES.rows / (4 * columns)), columns: [[0, columns]] }
-  return head.parameters.format === 'float32'
-    ? { rows: [[0, rows]], columns: ranges(columns, LOGIT_BLOCK_BYTES.columns / (4 * rows)) }
-    : { rows: ranges(rows, LOGIT_BLOCK_BYTES.packedRows / (4 * columns)), columns: [[0, columns]] }
+    return { rows: equalRanges(rows, trained / (4 * columns), STEP), columns: [[0, columns]] }
+  const { format } = head.parameters
+  const step = format === 'float32' ? STEP : (format.chunkRows ?? columns)
+  return { rows: [[0, rows]], columns: equalRanges(columns, frozen / (4 * rows), step) }
 }
 
-/** As few equal ranges as hold at most `most` each. */
-function ranges(count: number, most: number): readonly Range[] {
-  const size = ceilTo(STEP, count / Math.ceil(count / Math.max(STEP, floorTo(STEP, most))))
-  const found: Range[] = []
-  for (let start = 0; start < count; start += size)
-    found.push([start, Math.min(count, start + size)])
-  return found
+/** As few equal ranges as hold at most `most` each, or one step where that is more. */
+function equalRanges(count: number, most: number, step: number): readonly Range[] {
+  const largest = Math.max(step, floorTo(step, most))
+  return cut(count, ceilTo(step, count / Math.ceil(count / largest)))
 }
 
 function ceilTo(step: number, value: number): number {
@@ -112,14 +109,11 @@ function bytesOf(node: Node): number {
   return 4 * sizeOf(node.shape)
 }
 
-/** What an operator needs while it runs. */
+/** What an operator needs while it runs. Probabilities are written over their logits. */
 function passingBytes(node: Node): number {
   if (node.operator !== 'linearCrossEntropy') return 0
   const [x, w] = node.inputs
   const { rows, columns } = logitBlocks(x.shape[0]!, w)
   const [height, width] = [rows, columns].map(([[start, end] = [0, 0]]) => end - start)
-  // Probabilities are written over their logits; of a head in blocks both are kept, and its product makes bytes of them first.
-  const isInBlocks = w.operator === 'weight' && w.parameters.format !== 'float32'
-  const each = isInBlocks ? 9 : 4
-  return height! * (each * width! + 3 * 4 * w.shape[1]!)
+  return 4 * height! * (width! + 3 * w.shape[1]!)
 }

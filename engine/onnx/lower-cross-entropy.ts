@@ -1,8 +1,7 @@
-import { bytesOf } from '#base'
-import { logitBlocks, type Range } from '../live-memory.ts'
+import { logitBlocks } from '../live-memory.ts'
 import type { Node, NodeOf } from '../node.ts'
-import { isFilePiece } from '../weights.ts'
-import { lowerFloatProduct, lowerProduct } from './lower-product.ts'
+import type { Range } from '../ranges.ts'
+import { lowerProduct, lowerProductByRows } from './lower-product.ts'
 import { type Lowering, MICROSOFT } from './lowering.ts'
 import { blocksOf, lowerQuantisedGather } from './quantised-weights.ts'
 
@@ -22,6 +21,8 @@ interface Seen {
   readonly logs: string
   /** The rows of the head, weighted by their probabilities among these columns, [m, H]. */
   readonly mean: string | undefined
+  /** The target's, where it is among these columns, [m, 1]. */
+  readonly logit: string
 }
 
 /** Joins the blocks' negative log-likelihoods: [M]. */
@@ -79,53 +80,63 @@ class PartLowering {
     this.#lowering = lowering
   }
 
-  lower([first, ...others]: readonly Range[]): Part {
+  lower(columns: readonly Range[]): Part {
     const [x, , targets] = this.#node.inputs
     const [start, end] = this.#rows
-    const states = this.#rowsOf(x, 'states')
-    const ids = this.#rowsOf(targets, 'ids')
-    const rows = this.#headRows(ids)
-    const { logits, ...block } = this.#look(states, first!)
-    // One block after the other, each added to those before when it is made: the order of their nodes decides what is alive.
-    let seen: Seen = block
-    for (const range of others) seen = this.#together(seen, this.#look(states, range), range)
-    const logit = this.#isInBlocks()
-      ? this.#chosen(logits, ids)
-      : this.#reduce('ReduceSum', 'logit', this.#emit('Mul', 'products', [states, rows]))
-    const nats = this.#emit('Sub', 'nats', [seen.logs, logit])
+    const states = this.#rowsOf(x, this.#lowering.value(x), 'states')
+    const ids = this.#rowsOf(targets, this.#lowering.int64(targets), 'ids')
+    const column = this.#emit('Reshape', 'column', [ids, this.#integers(end - start, 1)])
+    let seen: Seen | undefined
+    for (const range of columns)
+      seen = this.#add(seen, this.#look(states, column, range), column, range)
+    const { logs, logit, mean } = seen!
+    const nats = this.#emit('Sub', 'nats', [logs, logit])
     return {
       nats: this.#emit('Reshape', 'loss', [nats, this.#integers(end - start)]),
-      slope: seen.mean && this.#emit('Sub', 'slope', [seen.mean, rows]),
+      slope: mean && this.#emit('Sub', 'slope', [mean, this.#headRows(ids)]),
     }
   }
 
-  /** A head in blocks multiplies rounded states: what the targets' logits lack, the others lack too. */
-  #chosen(logits: string, ids: string): string {
-    const [start, end] = this.#rows
-    const column = this.#emit('Reshape', 'column', [ids, this.#integers(end - start, 1)])
-    return this.#emit('GatherElements', 'logit', [logits, column], { axis: -1 })
-  }
-
-  #isInBlocks(): boolean {
-    return blocksOf(this.#node.inputs[1], this.#lowering) !== undefined
-  }
-
   /** Logits of some columns. The most probable of them says what all exponentials add up to. */
-  #look(states: string, columns: Range): Seen & { readonly logits: string } {
+  #look(states: string, column: string, columns: Range): Seen {
     const at = (name: string) => `${name}_${columns[0]}`
     const logits = this.#product(states, columns, true, at('logits'))
-    const top = this.#reduce('ReduceMax', at('top'), logits)
+    const logit = this.#chosen(logits, column, columns)
+    // Probabilities are written over the logits if nobody reads these any more.
+    const largest = this.#reduce('ReduceMax', at('largest'), logits)
+    const top = this.#after(largest, logit, at('top'))
     const odds = this.#emit('Softmax', at('odds'), [logits], { axis: -1 })
     const share = this.#reduce('ReduceMax', at('share'), odds)
     const logs = this.#emit('Sub', at('logs'), [top, this.#emit('Log', at('log'), [share])])
-    if (!this.#withSlope) return { logits, logs, mean: undefined }
-    const mean = this.#product(odds, columns, false, at('mean'))
-    return { logits, logs: this.#after(logs, mean, at('after')), mean }
+    const mean = this.#withSlope ? this.#product(odds, columns, false, at('mean')) : undefined
+    return { logs, mean, logit }
+  }
+
+  /** Of the logits themselves, since a head in blocks multiplies rounded states: what a target's lacks, the others lack too. */
+  #chosen(logits: string, column: string, [start, end]: Range): string {
+    const at = (name: string) => `${name}_${start}`
+    const own = this.#emit('Sub', at('own'), [column, this.#integers(start)])
+    const bounds = [0, end - start - 1].map((bound) => this.#integers(bound))
+    const inside = this.#emit('Clip', at('inside'), [own, ...bounds])
+    return this.#emit('GatherElements', at('logit'), [logits, inside], { axis: -1 })
+  }
+
+  /**
+   * The order of these nodes decides what is alive: without it the runtime takes all losses, then all targets, then all
+   * slopes, and keeps what they are made of.
+   */
+  #add(before: Seen | undefined, block: Seen, column: string, [start]: Range): Seen {
+    const at = (name: string) => `${name}_${start}`
+    const { logs, mean } = before ? this.#together(before, block, at) : block
+    const settled = mean === undefined ? logs : this.#after(logs, mean, at('settled'))
+    if (before === undefined) return { logs: settled, mean, logit: block.logit }
+    const isBefore = this.#emit('Less', at('isBefore'), [column, this.#integers(start)])
+    const logit = this.#emit('Where', at('target'), [isBefore, before.logit, block.logit])
+    return { logs: settled, mean, logit }
   }
 
   /** Both weighted by what their exponentials add up to: the running softmax of Milakov and Gimelshein (2018). */
-  #together(before: Seen, block: Seen, columns: Range): Seen {
-    const at = (name: string) => `${name}_${columns[0]}`
+  #together(before: Seen, block: Seen, at: (name: string) => string): Omit<Seen, 'logit'> {
     const ahead = this.#emit('Sub', at('ahead'), [block.logs, before.logs])
     const added = this.#emit('Softplus', at('added'), [ahead])
     const logs = this.#emit('Add', at('sum'), [before.logs, added])
@@ -144,15 +155,12 @@ class PartLowering {
     return { logs, mean }
   }
 
-  /**
-   * The loss waits for the slope, by adding none of it: otherwise the runtime takes the losses first and keeps the
-   * probabilities of every block for the slopes.
-   */
-  #after(logs: string, mean: string, name: string): string {
+  /** `value`, made after `other`: with none of it added. */
+  #after(value: string, other: string, name: string): string {
     const [first, end] = [this.#integers(0, 0), this.#integers(1, 1)]
-    const one = this.#emit('Slice', `${name}_one`, [mean, first, end, this.#integers(0, 1)])
+    const one = this.#emit('Slice', `${name}_one`, [other, first, end, this.#integers(0, 1)])
     const none = this.#emit('Mul', `${name}_none`, [one, this.#lowering.zero()])
-    return this.#emit('Add', name, [logs, none])
+    return this.#emit('Add', name, [value, none])
   }
 
   /** x w^T, or odds w, for these rows of w. */
@@ -161,9 +169,9 @@ class PartLowering {
     const suffix = this.#suffix(name)
     const product = { node: this.#node, left, transposeA: false, transposeB, scale: 1, suffix }
     const isWhole = columns[0] === 0 && columns[1] === w.shape[0]
-    return isWhole
-      ? lowerProduct({ ...product, right: w }, this.#lowering)
-      : lowerFloatProduct(product, pieceOf(w, columns, this.#lowering), this.#lowering)
+    return w.operator === 'weight' && !isWhole
+      ? lowerProductByRows(product, w, columns, this.#lowering)
+      : lowerProduct(product, w, this.#lowering)
   }
 
   /** w[ids], [m, H]. */
@@ -183,9 +191,8 @@ class PartLowering {
     })
   }
 
-  #rowsOf(operand: Node, name: string): string {
+  #rowsOf(operand: Node, value: string, name: string): string {
     const [start, end] = this.#rows
-    const value = this.#lowering.value(operand)
     if (start === 0 && end === operand.shape[0]) return value
     const bounds = [start, end, 0].map((bound) => this.#integers(bound))
     return this.#emit('Slice', name, [value, ...bounds])
@@ -211,23 +218,4 @@ class PartLowering {
   #integers(...values: readonly number[]): string {
     return this.#lowering.graph.integers(values)
   }
-}
-
-/** Rows of a frozen head of floats, a view of its memory or of its file. */
-function pieceOf(w: Node, [start, end]: Range, lowering: Lowering): string {
-  if (w.operator !== 'weight') throw new RangeError(`%${w.id} has no pieces`)
-  const { name, shape } = w.parameters
-  return lowering.once(`piece:${name}:${start}`, () => {
-    const value = lowering.weights.get(name)
-    if (value === undefined || value.dtype === 'blocks') throw new RangeError(`no floats "${name}"`)
-    const [offset, sizeBytes] = [start, end - start].map((rows) => 4 * rows * shape[1]!)
-    const bytes = value.dtype === 'mapped' ? value.data : bytesOf(value.data)
-    const piece = isFilePiece(bytes)
-      ? { path: bytes.path, offset: bytes.offset + offset!, sizeBytes: sizeBytes! }
-      : bytes.subarray(offset, offset! + sizeBytes!)
-    return lowering.graph.addExternal(`weight:${name}:${start}`, 'float32', piece, [
-      end - start,
-      shape[1]!,
-    ])
-  })
 }

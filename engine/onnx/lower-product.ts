@@ -1,31 +1,35 @@
-import { type Lowering, MICROSOFT } from './lowering.ts'
+import { bytesOf } from '#base'
+import type { Node, NodeOf } from '../node.ts'
+import type { Range } from '../ranges.ts'
+import { rowsOf } from '../weight-rows.ts'
+import { lowerFloatProduct } from './lower-float-product.ts'
+import type { Lowering } from './lowering.ts'
 import type { Product } from './product.ts'
 import { blocksOf, lowerQuantisedProduct } from './quantised-weights.ts'
 
-/** Adds a product and returns the name of its value. */
-export function lowerProduct(product: Product, lowering: Lowering): string {
-  const blocks = blocksOf(product.right, lowering)
+/** Adds a product by `right` and returns the name of its value. */
+export function lowerProduct(product: Product, right: Node, lowering: Lowering): string {
+  const blocks = blocksOf(right, lowering)
   if (blocks) return lowerQuantisedProduct(product, blocks, lowering)
-  return lowerFloatProduct(product, lowering.value(product.right), lowering)
+  return lowerFloatProduct(product, lowering.value(right), lowering)
 }
 
-/** The same by the floats called `right`. */
-export function lowerFloatProduct(
-  { node, left, transposeA, transposeB, scale, suffix = '' }: Omit<Product, 'right'>,
-  right: string,
+/** The same by rows of a frozen matrix: of one in blocks, whole chunks. */
+export function lowerProductByRows(
+  product: Product,
+  { parameters }: NodeOf<'weight'>,
+  range: Range,
   lowering: Lowering,
 ): string {
-  const inputs = [left, right]
-  if (!transposeA && !transposeB && scale === 1)
-    return lowering.emit(node, 'MatMul', { inputs, suffix })
-  return lowering.emit(node, 'FusedMatMul', {
-    inputs,
-    domain: MICROSOFT,
-    attributes: {
-      transA: transposeA ? 1 : 0,
-      transB: transposeB ? 1 : 0,
-      alpha: { float: scale },
-    },
-    suffix,
-  })
+  const whole = lowering.weights.get(parameters.name)
+  if (whole === undefined) throw new RangeError(`no weight "${parameters.name}"`)
+  const name = `weight:${parameters.name}:${range}`
+  const rows = rowsOf(whole, range)
+  if (rows.dtype === 'blocks')
+    return lowerQuantisedProduct(product, { name, weight: rows }, lowering)
+  const bytes = rows.dtype === 'mapped' ? rows.data : bytesOf(rows.data)
+  const right = lowering.once(name, () =>
+    lowering.graph.addExternal(name, 'float32', bytes, rows.shape),
+  )
+  return lowerFloatProduct(product, right, lowering)
 }

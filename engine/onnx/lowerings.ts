@@ -66,7 +66,8 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
     const value = lowering.weights.get(name)
     if (value === undefined) throw new RangeError(`no weight "${name}"`)
     if (value.dtype === 'blocks') {
-      lowering.defer(node, () => dequantised(node, value, lowering))
+      const blocks = { name: `weight:${name}`, weight: value }
+      lowering.defer(node, () => dequantised(node, blocks, lowering))
       return undefined
     }
     const { graph } = lowering
@@ -115,7 +116,7 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
 
   matmul: (node, lowering) => {
     const [a, b] = node.inputs
-    return lowerProduct({ node, left: lowering.value(a), right: b, ...node.parameters }, lowering)
+    return lowerProduct({ node, left: lowering.value(a), ...node.parameters }, b, lowering)
   },
   softmax: (node, lowering) => lowering.emit(node, 'Softmax', { attributes: { axis: -1 } }),
   logSoftmax: (node, lowering) => lowering.emit(node, 'LogSoftmax', { attributes: { axis: -1 } }),

@@ -1,11 +1,10 @@
 import type { Node } from '../node.ts'
 
-/** A matrix product to be written for `node`. */
+/** A matrix product to be written for `node`; its right operand is told beside it. */
 export interface Product {
   readonly node: Node
   /** The value of the left operand. */
   readonly left: string
-  readonly right: Node
   readonly transposeA: boolean
   readonly transposeB: boolean
   readonly scale: number

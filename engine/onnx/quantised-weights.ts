@@ -1,42 +1,58 @@
 import type { Node } from '../node.ts'
+import type { Range } from '../ranges.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
-import type { BlockFormat, Blocks, QuantisedTensor } from '../weights.ts'
+import { chunksOf, rowsOf } from '../weight-rows.ts'
+import type { Blocks, QuantisedTensor } from '../weights.ts'
+import { lowerFloatProduct } from './lower-float-product.ts'
 import { type Lowering, MICROSOFT } from './lowering.ts'
 import type { Product } from './product.ts'
 
 /** Products on 8-bit integers, accumulated in 32 bits: ONNX Runtime's kernels for it are the fast ones. */
 const INT8_ACCURACY = 4
 
+/** A weight in blocks, or rows of one, and what the names of its values begin with. */
+export interface NamedBlocks {
+  readonly name: string
+  readonly weight: QuantisedTensor
+}
+
 /** The blocks of a weight that is stored so; undefined for every other node. */
-export function blocksOf(node: Node, lowering: Lowering): QuantisedTensor | undefined {
-  if (node.operator !== 'weight' || node.parameters.format === 'float32') return undefined
-  return lowering.weights.get(node.parameters.name) as QuantisedTensor | undefined
+export function blocksOf(node: Node, lowering: Lowering): NamedBlocks | undefined {
+  if (node.operator !== 'weight') return undefined
+  const { name } = node.parameters
+  const weight = lowering.weights.get(name)
+  return weight?.dtype === 'blocks' ? { name: `weight:${name}`, weight } : undefined
 }
 
 /** x W or x W^T for W in blocks. */
 export function lowerQuantisedProduct(
   product: Product,
-  weight: QuantisedTensor,
+  w: NamedBlocks,
   lowering: Lowering,
 ): string {
-  const { node, left, right, transposeA, transposeB, scale, suffix = '' } = product
+  const { node, left, transposeA, transposeB, scale, suffix = '' } = product
   const along = transposeB ? 'alongRows' : 'alongColumns'
-  const blocks = weight[along]
+  const blocks = w.weight[along]
   if (blocks === undefined || transposeA) {
-    const { value, transposed } = floats(node, right, weight, lowering, suffix)
-    const transB = transposeB === transposed ? 0 : 1
-    return lowering.emit(node, 'FusedMatMul', {
-      inputs: [left, value],
-      domain: MICROSOFT,
-      attributes: { transA: transposeA ? 1 : 0, transB, alpha: { float: scale } },
-      suffix,
-    })
+    const { value, transposed } = floats(node, w, lowering, suffix)
+    const turned = transposeB !== transposed
+    return lowerFloatProduct({ ...product, transposeB: turned }, value, lowering)
   }
-  const [rows, columns] = weight.shape as [number, number]
+  const chunks = namedChunks(w)
+  if (!transposeB && chunks.length > 1) return productByChunks(product, chunks, lowering)
+  const [rows, columns] = w.weight.shape as [number, number]
   const [n, k] = transposeB ? [rows, columns] : [columns, rows]
-  const { bits, blockSize } = weight.format
+  const { bits, blockSize } = w.weight.format
+  const grid = [n, k / blockSize]
+  const name = `${w.name}:${along}`
+  const values = lowering.once(`${name}:packed`, () =>
+    lowering.graph.addExternal(`${name}:packed`, 'uint8', blocks.values, [
+      ...grid,
+      (blockSize * bits) / 8,
+    ]),
+  )
   const unscaled = lowering.emit(node, 'MatMulNBits', {
-    inputs: [left, ...packedBlocks(right, along, blocks, [n, k], weight.format, lowering)],
+    inputs: [left, values, scalesOf(name, blocks, grid, lowering)],
     domain: MICROSOFT,
     attributes: { K: k, N: n, bits, block_size: blockSize, accuracy_level: INT8_ACCURACY },
     suffix: scale === 1 ? suffix : `${suffix}_unscaled`,
@@ -50,6 +66,23 @@ export function lowerQuantisedProduct(
   return lowering.emit(node, 'Mul', { inputs: [unscaled, factor], suffix })
 }
 
+/** x W: what the chunks of W give for their columns of x, added up. */
+function productByChunks(
+  product: Product,
+  chunks: readonly NamedChunk[],
+  lowering: Lowering,
+): string {
+  const { node, left, suffix = '' } = product
+  const inputs = chunks.map((chunk) => {
+    const [start, end] = chunk.range
+    const at = `${suffix}_from_${start}`
+    const bounds = [start, end, -1].map((bound) => lowering.graph.integers([bound]))
+    const columns = lowering.emit(node, 'Slice', { inputs: [left, ...bounds], suffix: `${at}_x` })
+    return lowerQuantisedProduct({ ...product, left: columns, suffix: at }, chunk, lowering)
+  })
+  return lowering.emit(node, 'Sum', { inputs, suffix })
+}
+
 /** Rows of a weight in blocks, as floats. */
 export function lowerQuantisedGather(
   gather: {
@@ -58,36 +91,33 @@ export function lowerQuantisedGather(
     readonly ids: string
     readonly suffix?: string
   },
-  weight: QuantisedTensor,
+  { name, weight }: NamedBlocks,
   lowering: Lowering,
 ): string {
-  const { node, table: w, ids, suffix = '' } = gather
+  const { node, table, ids, suffix = '' } = gather
   const [rows, columns] = weight.shape as [number, number]
   const { bits, blockSize } = weight.format
-  if (weight.alongRows === undefined)
-    return lowering.emit(node, 'Gather', { inputs: [lowering.value(w), ids], suffix })
-  const bytes = (columns * bits) / 8
-  const values = lowering.once(`${nameOf(w)}:rows`, () =>
-    lowering.graph.addExternal(`${nameOf(w)}:rows`, 'uint8', weight.alongRows!.values, [
+  const { alongRows } = weight
+  if (alongRows === undefined)
+    return lowering.emit(node, 'Gather', { inputs: [lowering.value(table), ids], suffix })
+  const values = lowering.once(`${name}:rows`, () =>
+    lowering.graph.addExternal(`${name}:rows`, 'uint8', alongRows.values, [
       rows,
-      bytes,
+      (columns * bits) / 8,
     ]),
   )
+  const scales = scalesOf(`${name}:alongRows`, alongRows, [rows, columns / blockSize], lowering)
   return lowering.emit(node, 'GatherBlockQuantized', {
-    inputs: [
-      values,
-      ids,
-      scalesOf(w, 'alongRows', weight.alongRows, [rows, columns / blockSize], lowering),
-    ],
+    inputs: [values, ids, scales],
     domain: MICROSOFT,
     attributes: { gather_axis: 0, quantize_axis: 1, block_size: blockSize, bits },
     suffix,
   })
 }
 
-/** The whole matrix as floats [R, C]. */
-export function dequantised(node: Node, weight: QuantisedTensor, lowering: Lowering): string {
-  const { value, transposed } = floats(node, node, weight, lowering)
+/** The whole of a weight in blocks as floats [R, C]. */
+export function dequantised(node: Node, w: NamedBlocks, lowering: Lowering): string {
+  const { value, transposed } = floats(node, w, lowering)
   if (!transposed) return value
   return lowering.emit(node, 'Transpose', {
     inputs: [value],
@@ -99,20 +129,27 @@ export function dequantised(node: Node, weight: QuantisedTensor, lowering: Lower
 /** The matrix as floats for one reader, as its blocks lie: nobody keeps it, so that it need not stay in memory. */
 function floats(
   reader: Node,
-  w: Node,
-  weight: QuantisedTensor,
+  w: NamedBlocks,
   lowering: Lowering,
   suffix = '',
 ): { readonly value: string; readonly transposed: boolean } {
-  const transposed = weight.alongRows === undefined
+  const transposed = w.weight.alongRows === undefined
+  const chunks = namedChunks(w)
+  if (transposed && chunks.length > 1) {
+    const inputs = chunks.map(
+      (chunk) => floats(reader, chunk, lowering, `${suffix}_from_${chunk.range[0]}`).value,
+    )
+    const init = { inputs, attributes: { axis: 1 }, suffix: `${suffix}_floats` }
+    return { value: lowering.emit(reader, 'Concat', init), transposed }
+  }
   const along = transposed ? 'alongColumns' : 'alongRows'
-  const blocks = weight[along]!
-  const [rows, columns] = weight.shape as [number, number]
+  const blocks = w.weight[along]!
+  const [rows, columns] = w.weight.shape as [number, number]
   const shape = transposed ? [columns, rows] : [rows, columns]
-  const { bits, blockSize } = weight.format
+  const { bits, blockSize } = w.weight.format
   const grid = [shape[0]!, shape[1]! / blockSize]
   const type = bits === 8 ? 'uint8' : 'uint4'
-  const name = `${nameOf(w)}:${along}`
+  const name = `${w.name}:${along}`
   const values = lowering.once(`${name}:${type}`, () =>
     lowering.graph.addExternal(`${name}:${type}`, type, blocks.values, shape),
   )
@@ -121,37 +158,27 @@ function floats(
     return lowering.graph.addExternal(`zeroPoints:${bits}:${grid}`, type, bytes, grid)
   })
   const value = lowering.emit(reader, 'DequantizeLinear', {
-    inputs: [values, scalesOf(w, along, blocks, grid, lowering), zeroPoints],
+    inputs: [values, scalesOf(name, blocks, grid, lowering), zeroPoints],
     attributes: { axis: 1, block_size: blockSize },
     suffix: `${suffix}_floats`,
   })
   return { value, transposed }
 }
 
-function packedBlocks(
-  w: Node,
-  along: string,
-  blocks: Blocks,
-  [n, k]: readonly [number, number],
-  { bits, blockSize }: BlockFormat,
-  lowering: Lowering,
-): readonly string[] {
-  const name = `${nameOf(w)}:${along}`
-  const grid = [n, k / blockSize]
-  const values = lowering.once(`${name}:packed`, () =>
-    lowering.graph.addExternal(`${name}:packed`, 'uint8', blocks.values, [
-      ...grid,
-      (blockSize * bits) / 8,
-    ]),
+interface NamedChunk extends NamedBlocks {
+  readonly range: Range
+}
+
+function namedChunks({ name, weight }: NamedBlocks): readonly NamedChunk[] {
+  return chunksOf(weight).map((range) => ({
+    name: `${name}:${range}`,
+    weight: rowsOf(weight, range),
+    range,
+  }))
+}
+
+function scalesOf(name: string, blocks: Blocks, grid: Shape, lowering: Lowering): string {
+  return lowering.once(`${name}:scales`, () =>
+    lowering.graph.addExternal(`${name}:scales`, 'float32', blocks.scales, grid),
   )
-  return [values, scalesOf(w, along, blocks, grid, lowering)]
-}
-
-function scalesOf(w: Node, along: string, blocks: Blocks, grid: Shape, lowering: Lowering): string {
-  const name = `${nameOf(w)}:${along}:scales`
-  return lowering.once(name, () => lowering.graph.addExternal(name, 'float32', blocks.scales, grid))
-}
-
-function nameOf(w: Node): string {
-  return w.operator === 'weight' ? `weight:${w.parameters.name}` : `%${w.id}`
 }

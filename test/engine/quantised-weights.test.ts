@@ -110,6 +110,36 @@ describe.each([8, 4] as const)('%i-bit blocks', (bits) => {
   })
 })
 
+describe('chunks', () => {
+  const whole = { bits: 8, blockSize: 16 } as const
+  const format = { ...whole, chunkRows: 48 }
+
+  it.each([
+    ['both ways', { alongRows: true, alongColumns: true }],
+    ['along rows', { alongRows: true }],
+    ['along columns', { alongColumns: true }],
+  ])('leave a matrix and its products as they are, stored %s', async (_, directions) => {
+    const [x, g] = [engine.input('x', [6, COLUMNS]), engine.input('g', [6, ROWS])]
+    const feeds = { x: normal([6, COLUMNS]), g: normal([6, ROWS]) }
+    const resultsIn = async (each: engine.BlockFormat) => {
+      const w = engine.weight('w', [ROWS, COLUMNS], each)
+      const value = engine.quantise(matrix, each, directions)
+      const outputs = {
+        forward: engine.matmul(x, w, { transposeB: true }),
+        backward: engine.matmul(g, w, { scale: 2 }),
+        floats: engine.square(w),
+      }
+      const [ours] = await both(outputs, new Map([['w', value]]), feeds)
+      return { held: engine.inMemory(value), ours }
+    }
+    const [one, several] = [await resultsIn(whole), await resultsIn(format)]
+    expect(several.held.data).toEqual(one.held.data)
+    expect(several.ours.floats!.data).toEqual(one.ours.floats!.data)
+    expect(distance(several.ours.forward!, one.ours.forward!)).toBeLessThan(1e-5)
+    expect(distance(several.ours.backward!, one.ours.backward!)).toBeLessThan(1e-5)
+  })
+})
+
 it('maps float32 values from a file', async () => {
   const path = join(folder, 'floats.bin')
   await writeFile(path, Buffer.concat([Buffer.alloc(12), bytesOf(matrix.data)]))
@@ -125,7 +155,8 @@ it('refuses blocks of another format than the node has', async () => {
   const w = engine.weight('w', [ROWS, COLUMNS], { bits: 8, blockSize: 32 })
   const program = engine.createProgram({ outputs: { w: engine.square(w) } })
   const weights = new Map([['w', engine.quantise(matrix, { bits: 4, blockSize: 32 })]])
-  await expect(executor.compile(program, { weights })).rejects.toMatchObject({
-    code: 'ENGINE_WRONG_TENSOR',
-  })
+  const refused = { code: 'ENGINE_WRONG_TENSOR' }
+  await expect(executor.compile(program, { weights })).rejects.toMatchObject(refused)
+  weights.set('w', engine.quantise(matrix, { bits: 8, blockSize: 32, chunkRows: 32 }))
+  await expect(executor.compile(program, { weights })).rejects.toMatchObject(refused)
 })
