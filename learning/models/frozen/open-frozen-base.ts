@@ -12,7 +12,7 @@ import { quantiseStored } from './quantise-stored.ts'
 import { type BasePrecision, planWeight, type WeightPlan } from './weight-plan.ts'
 
 /** Changes whenever what is written for a parameter does. */
-const FORMAT = 1
+const FORMAT = 2
 
 export interface FrozenBaseOptions {
   /** Default `float32`. */

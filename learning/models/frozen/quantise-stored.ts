@@ -18,8 +18,8 @@ export async function quantiseStored(
   tensor: StoredTensor,
   { format, alongRows, alongColumns }: Extract<WeightPlan, { form: 'blocks' }>,
 ): Promise<{ readonly rows?: BlockBytes; readonly columns?: BlockBytes }> {
-  const { bits, blockSize } = format
   const [rows, columns] = tensor.shape as [number, number]
+  const { bits, blockSize, chunkRows = rows } = format
   const empty = (): BlockBytes => ({
     values: new Uint8Array((rows * columns * bits) / 8),
     scales: new Float32Array((rows * columns) / blockSize),
@@ -29,7 +29,6 @@ export async function quantiseStored(
     columns: alongColumns ? empty() : undefined,
   }
   const blockBytes = (blockSize * bits) / 8
-  const blocksOfColumn = rows / blockSize
   let row = 0
   for await (const strip of rowStrips(tensor, blockSize)) {
     const count = strip.length / columns
@@ -40,9 +39,11 @@ export async function quantiseStored(
     }
     if (along.columns) {
       const made = quantiseRows(turn(strip, count, columns), count, format)
-      const at = row / blockSize
+      const chunk = row - (row % chunkRows)
+      const blocksOfColumn = Math.min(chunkRows, rows - chunk) / blockSize
+      const first = (chunk * columns + row - chunk) / blockSize
       for (let column = 0; column < columns; column++) {
-        const block = column * blocksOfColumn + at
+        const block = first + column * blocksOfColumn
         const bytes = made.values.subarray(column * blockBytes, (column + 1) * blockBytes)
         along.columns.values.set(bytes, block * blockBytes)
         along.columns.scales[block] = made.scales[column]!

@@ -21,11 +21,14 @@ export type WeightPlan =
 /** Larger blocks are faster, smaller ones closer: 64 is where ONNX Runtime's kernels stop gaining much. */
 const BLOCK_SIZES = [64, 32, 16] as const
 
+/** A head's rows are read so many at a time: 8 MB of logits of 512 tokens, which stay in a processor's cache. */
+const VOCABULARY_CHUNK = 4_096
+
 /**
  * Linear layers, the token embedding and the head are cut into blocks; vectors and position tables stay float32.
  * 8 bits are stored for both directions, so that the gradient runs on integers too. 4 bits are stored for the forward
  * pass only, and the gradient goes through their exact values; a head and embedding keep 8 bits, being looked up, and
- * larger than all else once they are floats.
+ * larger than all else once they are floats. What has a row for each word of the vocabulary is stored in chunks of them.
  */
 export function planWeight(
   model: CausalModel,
@@ -43,20 +46,14 @@ export function planWeight(
   const columnsFit = (size: number) => rows % size === 0
   if (precision === 'int8' || linear === undefined) {
     const both = BLOCK_SIZES.find((size) => rowsFit(size) && columnsFit(size))
-    if (both !== undefined) return blocks(8, both, true, true)
-    const one = BLOCK_SIZES.find(rowsFit)
-    return one === undefined ? plain : blocks(8, one, true, false)
+    const blockSize = both ?? BLOCK_SIZES.find(rowsFit)
+    if (blockSize === undefined) return plain
+    const chunks = isVocabulary ? { chunkRows: VOCABULARY_CHUNK } : {}
+    const format: BlockFormat = { bits: 8, blockSize, ...chunks }
+    return { form: 'blocks', format, alongRows: true, alongColumns: both !== undefined }
   }
-  const forwardAlongRows = linear.layout === 'output-input'
-  const size = BLOCK_SIZES.find(forwardAlongRows ? rowsFit : columnsFit)
-  return size === undefined ? plain : blocks(4, size, forwardAlongRows, !forwardAlongRows)
-}
-
-function blocks(
-  bits: 8 | 4,
-  blockSize: number,
-  alongRows: boolean,
-  alongColumns: boolean,
-): WeightPlan {
-  return { form: 'blocks', format: { bits, blockSize }, alongRows, alongColumns }
+  const alongRows = linear.layout === 'output-input'
+  const blockSize = BLOCK_SIZES.find(alongRows ? rowsFit : columnsFit)
+  if (blockSize === undefined) return plain
+  return { form: 'blocks', format: { bits: 4, blockSize }, alongRows, alongColumns: !alongRows }
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { inMemory, type Tensor } from '#engine'
+import { inMemory, quantise, type Tensor } from '#engine'
 import { type HfConfig, openFrozenBase, saveCheckpoint } from '#learning/models'
 import { randomModel } from './random-model.ts'
 
@@ -100,6 +100,28 @@ describe('openFrozenBase', () => {
     expect(
       distance(inMemory(columns), weights.get('model.layers.1.mlp.up_proj.weight')!),
     ).toBeLessThan(0.02)
+  })
+
+  it.each([
+    ['int8', 4_096 + 48],
+    ['int4', 4_096 + 48],
+    ['int8', 48],
+  ] as const)('stores a head in chunks: %s, %i words', async (precision, words) => {
+    const { path, cache, weights } = await saved({ ...CONFIG, vocab_size: words })
+    for (const _ of ['prepared', 'read']) {
+      const base = await openFrozenBase(path, { cache, precision })
+      const head = base.weights.get('lm_head.weight')!
+      if (head.dtype !== 'blocks') return expect.unreachable('not in blocks')
+      expect(head.format).toEqual({ bits: 8, blockSize: 16, chunkRows: 4_096 })
+      const { alongRows, alongColumns, ...rest } = head
+      const floats = weights.get('lm_head.weight')!
+      const whole = { bits: 8, blockSize: 16 } as const
+      const alone = (direction: object) => inMemory({ ...rest, ...direction })
+      expect(alone({ alongRows }).data).toEqual(inMemory(quantise(floats, whole)).data)
+      expect(alone({ alongColumns }).data).toEqual(
+        inMemory(quantise(floats, whole, { alongColumns: true })).data,
+      )
+    }
   })
 
   it('stores four bits along the axis that the forward pass contracts', async () => {
