@@ -157,7 +157,7 @@ class ApiServer implements Startable {
     const parsed = schemas.requestSchemas[route].safeParse(body)
     if (parsed.success) return parsed.data
     throw new CotuneError('API_BAD_REQUEST', `${route}: ${schemas.complaint(parsed.error)}`, {
-      hint: 'correct the field that is named; docs/protocol.md lists what each route takes',
+      hint: 'correct the field that is named; docs/api.md lists what each route takes',
       data: { route },
       exit: EXIT.usage,
     })
