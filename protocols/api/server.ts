@@ -86,8 +86,7 @@ class ApiServer implements Startable {
   }
 
   #accept(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname } = new URL(request.url ?? '/', 'http://peer')
-    const name = `${request.method} ${pathname}`
+    const name = routeOf(request)
     const work = this.#dispatch(name, request, response).catch((error: unknown) => {
       // What was stopped because its caller left has not failed.
       const isStopped = response.destroyed && error instanceof Error && error.name === 'AbortError'
@@ -162,6 +161,11 @@ class ApiServer implements Startable {
       exit: EXIT.usage,
     })
   }
+}
+
+/** `METHOD /path`, without a query. Text that is no path, such as `//`, is a route that does not exist. */
+function routeOf({ method, url = '/' }: IncomingMessage): string {
+  return `${method} ${url.split('?', 1)[0]}`
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

@@ -141,6 +141,10 @@ describe('calls', () => {
     await expect(call('GET /constructor' as Route, undefined)).rejects.toMatchObject({
       code: 'API_NO_ROUTE',
     })
+    // No URL at all, which must not end the peer.
+    await expect(call('GET //' as Route, undefined)).rejects.toMatchObject({
+      code: 'API_NO_ROUTE',
+    })
   })
 
   it("refuse the other role's routes", async () => {
