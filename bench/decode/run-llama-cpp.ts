@@ -25,11 +25,12 @@ const sequence = context.getSequence()
 const ids = [...promptIds(prompt)]
 
 await serveDecoding(async (onToken) => {
-  await sequence.clearHistory()
   let count = 0
   for await (const id of sequence.evaluate(ids, { temperature: 0, yieldEogToken: true })) {
     onToken(id)
     if (++count > answer) break
   }
+  // After the last token, so that it is not counted.
+  await sequence.clearHistory()
 })
 process.exit(0)
