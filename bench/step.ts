@@ -18,6 +18,8 @@ const ROUNDS = 5
 const SECONDS_EACH = 2
 const MODES: readonly Recompute[] = ['none', 'activations', 'layers']
 const BASES: readonly BasePrecision[] = ['float32', 'int8', 'int4']
+/** Who takes fewer bits has little memory. */
+const MODE_OF = { float32: 'none', int8: 'activations', int4: 'layers' } as const
 
 /** One training step: ours beside PyTorch (and TensorFlow.js) from the same weights, in turns. */
 export const stepBench: Bench = {
@@ -109,7 +111,8 @@ export function parseStepOptions(args: readonly string[]): StepOptions {
 async function openShape(
   options: StepOptions,
 ): Promise<{ readonly shape: string; readonly spec: StepSpec }> {
-  const { checkpoint, trained, base = 'float32', recompute = 'none', threads } = options
+  const { checkpoint, trained, base = 'float32', threads } = options
+  const recompute = options.recompute ?? MODE_OF[base]
   // As in the first of the ways that `model fit` lists.
   const isQuickest = trained !== 'full' && base === 'float32' && recompute === 'none'
   const known = checkpoint === undefined ? shapeOf(options.shape) : undefined
