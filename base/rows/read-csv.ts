@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import { CsvError, parse } from 'csv-parse'
 import { importError } from './import-error.ts'
 import { readText } from './read-lines.ts'
 import type { Row } from './row.ts'
@@ -15,6 +14,8 @@ interface ParsedRecord {
  * @throws CotuneError `IMPORT_CSV_MALFORMED` with the line, `IMPORT_NOT_UTF8`, `IMPORT_UNREADABLE`.
  */
 export async function* readCsv(path: string, maxLineCharacters: number): AsyncGenerator<Row> {
+  // Loaded here and not above: few commands read tables.
+  const { CsvError, parse } = await import('csv-parse')
   const parser = parse({
     columns: true,
     info: true,

@@ -2,9 +2,10 @@ import { applyTable, type Node } from '../node.ts'
 import type { Program } from '../program.ts'
 import { schedule } from '../schedule.ts'
 import type { WeightValue } from '../weights.ts'
-import { Lowering, onnxName } from './lowering.ts'
+import { Lowering } from './lowering.ts'
 import { lowerings } from './lowerings.ts'
 import type { OnnxModel } from './onnx-graph.ts'
+import { onnxName } from './onnx-name.ts'
 
 /** An encoded program, and what its outputs and updates are called among the outputs of its graph. */
 export interface LoweredProgram extends OnnxModel {

@@ -5,14 +5,6 @@ import { type Attributes, ONNX_TYPE, OnnxGraph } from './onnx-graph.ts'
 /** The domain of ONNX Runtime's own operators. */
 export const MICROSOFT = 'com.microsoft'
 
-/** Names of a lowered program's inputs and outputs. */
-export const onnxName = {
-  input: (name: string): string => `input:${name}`,
-  variable: (name: string): string => `variable:${name}`,
-  output: (name: string): string => `output:${name}`,
-  update: (name: string): string => `update:${name}`,
-}
-
 /** What a lowering writes to: the ONNX graph so far and the names of the values in it. */
 export class Lowering {
   readonly graph = new OnnxGraph()

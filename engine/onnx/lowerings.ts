@@ -6,8 +6,9 @@ import { lowerCachedAttention } from './cached-attention.ts'
 import { lowerCrossEntropy, lowerCrossEntropySlope } from './lower-cross-entropy.ts'
 import { lowerProduct } from './lower-product.ts'
 import { lowerSlice } from './lower-slice.ts'
-import { type Lowering, MICROSOFT, onnxName } from './lowering.ts'
+import { type Lowering, MICROSOFT } from './lowering.ts'
 import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
+import { onnxName } from './onnx-name.ts'
 import { blocksOf, dequantised, lowerQuantisedGather } from './quantised-weights.ts'
 
 /** Weights from this many elements on stay outside the encoded model. */

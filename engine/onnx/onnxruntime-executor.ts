@@ -6,9 +6,9 @@ import type { Program } from '../program.ts'
 import { checkWeights, createSession, type Runtime } from '../session.ts'
 import type { Tensor } from '../tensor.ts'
 import { loadOnnxruntime } from './load-onnxruntime.ts'
-import { type LoweredProgram, lowerToOnnx } from './lower-to-onnx.ts'
-import { onnxName } from './lowering.ts'
+import type { LoweredProgram } from './lower-to-onnx.ts'
 import type { OnnxModel } from './onnx-graph.ts'
+import { onnxName } from './onnx-name.ts'
 
 type Ort = typeof import('onnxruntime-node')
 
@@ -21,6 +21,8 @@ export function createOnnxruntimeExecutor(options: ExecutorOptions = {}): Execut
     name: 'onnxruntime',
     compile: async (program, { weights = new Map(), prepack = true } = {}) => {
       const ort = await loadOnnxruntime()
+      // Loaded here and not above: who only looks at a checkpoint needs no ONNX.
+      const { lowerToOnnx } = await import('./lower-to-onnx.ts')
       const model = lowerToOnnx(program, checkWeights(program, weights))
       const session = await load(ort, model, { ...options, prepack: prepack || hasBlocks(program) })
       return createSession(program, createRuntime(ort, session, model))
