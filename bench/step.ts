@@ -142,7 +142,8 @@ async function fitted(
 ): Promise<Pick<StepSpec, 'base' | 'packWeights' | 'recompute' | 'batch'>> {
   const checkpoint = await openCheckpoint(folder)
   const targets = trained === 'qv' ? { targets: QUERY_AND_VALUE } : {}
-  const { best } = fitStep({ checkpoint, memoryBytes, batch, length, rank, ...targets })
+  const train = trained === 'full' ? ('full' as const) : ('lora' as const)
+  const { best } = fitStep({ checkpoint, train, memoryBytes, batch, length, rank, ...targets })
   if (!best)
     throw new CotuneError('BENCH_OPTION', `no settings fit into ${memoryBytes} bytes`, {
       hint: 'cotune model fit says what would.',

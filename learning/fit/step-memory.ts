@@ -7,18 +7,27 @@ import {
   sizeOf,
   type WeightValue,
 } from '#engine'
-import { adapterShapes } from '#learning/lora'
 import {
   type BasePrecision,
+  type CausalModel,
   type OpenCheckpoint,
   planWeight,
   type StoredTensor,
   type WeightPlan,
 } from '#learning/models'
-import { type BatchShape, forwardProgram, type TeacherShape, trainProgram } from '#learning/train'
+import {
+  type BatchShape,
+  forwardProgram,
+  type TeacherShape,
+  type Trainee,
+  trainProgram,
+} from '#learning/train'
 
-/** What decides about the memory of a LoRA step. */
+/** What decides about the memory of a step. */
 export interface StepSettings {
+  /** An adapter, or every parameter in float32; an adapter unless told. */
+  readonly train?: 'lora' | 'full'
+  /** Of what is frozen. */
   readonly precision: BasePrecision
   /** Packs float32 weights for both directions; they are mapped unless told. */
   readonly packWeights?: boolean
@@ -38,13 +47,13 @@ export interface StepMemory {
   readonly runtime: number
   /** Pages of mapped weights that are read, and what is packed. */
   readonly weights: number
-  /** Adapters with their moments. */
+  /** Adapters or parameters with their moments, as often as they are held. */
   readonly trained: number
   /** Activations and gradients at their highest. */
   readonly activations: number
   /**
    * With a teacher, the forward pass by which the model teaches in turn: a session beside the step's, whose memory stays
-   * taken between its runs. Else 0.
+   * taken between its runs. With it what a round of mutual learning began with. Else 0.
    */
   readonly teaching: number
   readonly total: number
@@ -56,6 +65,12 @@ const NODE_BYTES = 9_000
 
 /** What each session but the first takes beside its values: threads, buffers of kernels, what its allocator cannot fill. */
 const SESSION_BYTES = 15e6
+
+/**
+ * What earlier runs returned and nobody holds any more: V8 lets memory outside of its heap grow by so much before it
+ * looks for garbage (`kExternalAllocationSoftLimit`).
+ */
+const GARBAGE_BYTES = 64 * 2 ** 20
 
 /** What a peer has beside its models: tokenizers, batches, results of steps that are not collected yet. */
 const PEER_BYTES = 50e6
@@ -69,30 +84,28 @@ const PACKED_SHARE = 1.25
 /** What an allocator cannot fill between values of many sizes. */
 const FRAGMENTS = 1.1
 
-/**
- * The memory that one LoRA step of a model will take, from its configuration alone: the program is built, not compiled.
- */
+/** The memory that one step of a model will take, from its configuration alone: the program is built, not compiled. */
 export function stepMemory(
   { model, tensors }: Pick<OpenCheckpoint, 'model' | 'tensors'>,
   settings: StepSettings,
 ): StepMemory {
-  const { precision, packWeights = false, recompute, accumulate, shape, rank, teacher } = settings
-  const targets = settings.targets ?? model.linears.map(({ name }) => name)
-  const spec = { rank, alpha: 2 * rank, targets }
+  const { precision, packWeights = false, recompute, accumulate, shape, teacher } = settings
+  const isFull = settings.train === 'full'
   const plans = new Map<StoredTensor, WeightPlan>()
-  for (const tensor of tensors.values()) plans.set(tensor, planWeight(model, tensor, precision))
+  // Parameters that are trained are variables: they are read once, and nothing of the checkpoint stays.
+  if (!isFull)
+    for (const tensor of tensors.values()) plans.set(tensor, planWeight(model, tensor, precision))
   const weights = new Map(
     [...plans].map(([tensor, plan]) => [tensor.name, placeholder(tensor, plan)]),
   )
-  const adapters = [{ name: 'fit', spec, trained: true }]
-  const trainee = { model, weights, base: 'frozen', adapters } as const
+  const trainee: Trainee = isFull
+    ? { model, weights, base: 'trained', adapters: [] }
+    : { model, weights, base: 'frozen', adapters: [adapterOf(model, settings)] }
   const learning = { trainee, shape, recompute, accumulate, ...(teacher ? { teacher } : {}) }
   const { program } = trainProgram(learning)
 
-  let adapter = 0
-  for (const each of adapterShapes(model, spec).values()) adapter += 4 * sizeOf(each)
-  // Value, two moments, and the gradients of earlier batches.
-  const trained = adapter * (accumulate ? 4 : 3)
+  // Values, two moments of each, and the gradients of earlier batches.
+  const trained = variableBytes(program)
   const directions = packWeights ? directionsRead(program) : new Map<string, number>()
   let base = 0
   for (const [tensor, plan] of plans) {
@@ -100,15 +113,19 @@ export function stepMemory(
   }
   let teaching = 0
   if (teacher) {
-    const pass = forwardProgram({ trainee, shape, teacher })
+    const live: Trainee = isFull ? { ...trainee, base: 'live' } : trainee
+    const pass = forwardProgram({ trainee: live, shape, teacher })
     teaching = SESSION_BYTES + NODE_BYTES * pass.nodes.length
-    teaching += FRAGMENTS * peakLiveBytes(pass) + adapter
+    teaching += FRAGMENTS * peakLiveBytes(pass)
+    // What the round began with, which its caller keeps. The pass shares the step's values, until batches that only
+    // add to a step leave the step with copies.
+    teaching += (accumulate ? 2 : 1) * variableBytes(pass)
     for (const [tensor, plan] of plans) teaching += packedForReading(tensor, plan)
   }
   const parts = {
     runtime: PROCESS_BYTES + NODE_BYTES * program.nodes.length,
     weights: base,
-    trained: TRAINED_COPIES * trained,
+    trained: TRAINED_COPIES * trained + Math.min(GARBAGE_BYTES, trained),
     activations: FRAGMENTS * peakLiveBytes(program),
     teaching,
   }
@@ -129,6 +146,17 @@ export function together(a: StepMemory, b: StepMemory): StepMemory {
 
 function sumOf(parts: Omit<StepMemory, 'total'>): number {
   return Object.values(parts).reduce((sum, part) => sum + part, 0)
+}
+
+function adapterOf(
+  model: CausalModel,
+  { rank, targets = model.linears.map(({ name }) => name) }: StepSettings,
+): Trainee['adapters'][number] {
+  return { name: 'fit', spec: { rank, alpha: 2 * rank, targets }, trained: true }
+}
+
+function variableBytes({ variables }: Program): number {
+  return [...variables.values()].reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
 }
 
 /** A value of the right kind; only that is looked at when a program is built. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { EXIT } from '#base'
-import type { Fit, FitInit, FitMutual, FitOption } from '#learning/fit'
+import type { Fit, FitInit, FitMutual } from '#learning/fit'
 import type { CommandContext } from '../../command-context.ts'
 import { nonNegative, positiveInteger, sizeInBytes } from '../../options.ts'
 import { renderJson } from '../../render/json.ts'
@@ -12,6 +12,7 @@ interface FitOptions {
   readonly batch: number
   readonly length: number
   readonly rank: number
+  readonly full?: boolean
   readonly mutual?: boolean
   /** The other model of mutual learning. */
   readonly with?: string
@@ -29,6 +30,7 @@ export function fitModelCommand({ io, setExitCode }: CommandContext): Command {
     .option('--batch <rows>', 'rows of tokens a step', positiveInteger, 8)
     .option('--length <tokens>', 'tokens a row', positiveInteger, 128)
     .option('--rank <r>', 'rank of the adapter, on every linear layer', positiveInteger, 8)
+    .option('--full', 'count the training of all parameters in place of an adapter')
     .option(
       '--mutual',
       "count mutual learning: a teacher's tokens in the loss, and teaching in turn",
@@ -40,14 +42,17 @@ export function fitModelCommand({ io, setExitCode }: CommandContext): Command {
     .addHelpText(
       'after',
       `
-The estimate is of one model in one process: its training step by LoRA, all positions supervised. A device that co-tunes
-holds two models at once, its own and the proxy, and each of them takes more than that: --mutual counts what mutual
-learning adds to one, without the other; --with what both take together. Exits with 1 where nothing fits.
+The estimate is of one model in one process: its training step by LoRA, all positions supervised; with --full that of
+all its parameters, in float32, which is what a device does to its own model unless told. A device that co-tunes holds
+two models at once, its own and the proxy, and each of them takes more than that: --mutual counts what mutual learning
+adds to one, without the other; --with what both take together, the other always tuned by LoRA. Exits with 1 where
+nothing fits.
 
 Examples:
   $ cotune model fit ~/models/small --memory 4GB
   $ cotune model fit HuggingFaceTB/SmolLM2-135M --memory 900MB --batch 4 --json
-  $ cotune model fit ~/models/small --with ~/models/dpm --memory 4GB`,
+  $ cotune model fit ~/models/small --with ~/models/dpm --memory 4GB
+  $ cotune model fit ~/models/small --full --memory 2GB`,
     )
     .action(async (dir: string, options: FitOptions) => {
       const { resolveModelFolder } = await import('#learning/library')
@@ -58,7 +63,8 @@ Examples:
       const partnerFolder = options.with && (await resolveModelFolder(options.with))
       const partner = partnerFolder ? await openCheckpoint(partnerFolder) : undefined
       const { memory: memoryBytes, batch, length, rank } = options
-      const asked = { memoryBytes, batch, length, rank }
+      const train = options.full ? ('full' as const) : ('lora' as const)
+      const asked = { train, memoryBytes, batch, length, rank }
       const settings = await mutualSettings(options)
       const mutual = settings && { ...settings, ...(partner ? { partner } : {}) }
       const fit = fitStep({ checkpoint, ...asked, ...(mutual ? { mutual } : {}) })
@@ -66,7 +72,7 @@ Examples:
       const shown =
         options.json === true
           ? renderJson({ ...about, ...fit })
-          : render(fit, { memoryBytes, ...(mutual ? { mutual } : {}) })
+          : render(fit, { train, memoryBytes, ...(mutual ? { mutual } : {}) })
       io.stdout.write(`${shown}\n`)
       if (!fit.best) setExitCode(EXIT.failure)
     })
@@ -87,9 +93,10 @@ async function mutualSettings(options: FitOptions): Promise<FitMutual | undefine
   return { topK: settings.topK, temperature: settings.temperature, gate: settings.gate }
 }
 
-type Asked = Pick<FitInit, 'memoryBytes' | 'mutual'>
+type Asked = Pick<FitInit, 'train' | 'memoryBytes' | 'mutual'>
 
-function render({ options, best }: Fit, asked: Asked): string {
+function render(fit: Fit, asked: Asked): string {
+  const { options, best } = fit
   const teaching = asked.mutual ? ['teaching'] : []
   const rows = options.map((option) => [
     option === best ? '->' : '',
@@ -97,18 +104,23 @@ function render({ options, best }: Fit, asked: Asked): string {
     option.recompute,
     `${option.batch}${option.accumulate > 1 ? ` x ${option.accumulate}` : ''}`,
     formatBytes(option.memory.weights),
+    formatBytes(option.memory.trained),
     formatBytes(option.memory.activations),
     ...teaching.map(() => formatBytes(option.memory.teaching)),
     formatBytes(option.memory.total),
     option.fits ? 'yes' : 'no',
   ])
-  const sizes = ['weights', 'activations', ...teaching, 'in all']
+  const sizes = ['weights', 'trained', 'activations', ...teaching, 'in all']
   const head = ['', 'base', 'recompute', 'batch', ...sizes, 'fits']
-  return [renderTable(head, rows, sizes), scope(asked.mutual), advice(best, asked)].join('\n\n')
+  return [renderTable(head, rows, sizes), scope(asked), advice(fit, asked)].join('\n\n')
 }
 
 /** What the numbers are of. */
-function scope(mutual: FitMutual | undefined): string {
+function scope({ train, mutual }: Asked): string {
+  return `${train === 'full' ? 'All parameters are trained. ' : ''}${partners(mutual)}`
+}
+
+function partners(mutual: FitMutual | undefined): string {
   if (!mutual)
     return 'One model that learns alone. Mutual learning takes more, and two models: see --mutual and --with.'
   return mutual.partner
@@ -116,16 +128,18 @@ function scope(mutual: FitMutual | undefined): string {
     : 'Mutual learning, without the other model, which is held beside it: --with DIR counts that too.'
 }
 
-function advice(best: FitOption | undefined, { memoryBytes, mutual }: Asked): string {
-  if (!best)
-    return `Nothing fits into ${formatBytes(memoryBytes)}: take a smaller model, or a shorter --length.`
+function advice({ best, hasFrozen }: Fit, { train, memoryBytes, mutual }: Asked): string {
+  if (!best) {
+    const instead = train === 'full' ? ', or an adapter: leave out --full' : ''
+    return `Nothing fits into ${formatBytes(memoryBytes)}: take a smaller model, or a shorter --length${instead}.`
+  }
   const { precision, packWeights, recompute, batch, accumulate } = best
   return [
     'In config.toml:',
     '',
     '[tuning]',
-    'slm = "lora"',
-    `basePrecision = "${precision}"`,
+    `slm = "${train}"`,
+    ...(hasFrozen ? [`basePrecision = "${precision}"`] : []),
     ...(packWeights ? ['packWeights = true'] : []),
     `recompute = "${recompute}"`,
     `batch = ${batch}`,

@@ -60,6 +60,32 @@ describe('cotune model fit', () => {
     expect(await firstTotal('--with', other)).toBeGreaterThan(await firstTotal('--mutual'))
   })
 
+  it('counts the training of every parameter, and says that it did', async () => {
+    const { stdout, stderr } = await fitOf('--memory', '4GB', '--full')
+    expect(stderr).toBe('')
+    expect(stdout).toContain('All parameters are trained. One model that learns alone.')
+    expect(stdout).toContain('slm = "full"')
+    expect(stdout).toContain('recompute = "none"')
+    expect(stdout).not.toMatch(/int8|packed|basePrecision|packWeights/)
+    const { stdout: json } = await fitOf('--memory', '4GB', '--full', '--json')
+    expect(JSON.parse(json)).toMatchObject({ train: 'full', best: { memory: { weights: 0 } } })
+  })
+
+  it('counts the other model with its frozen base beside that', async () => {
+    const { stdout } = await fitOf('--memory', '4GB', '--full', '--with', other)
+    expect(stdout).toContain('All parameters are trained. Mutual learning, both models together.')
+    expect(stdout).toContain('slm = "full"\nbasePrecision = "float32"\npackWeights = true')
+    expect(await firstTotal('--full', '--with', other)).toBeGreaterThan(
+      await firstTotal('--full', '--mutual'),
+    )
+  })
+
+  it('names an adapter where nothing else fits', async () => {
+    const { exitCode, stdout } = await fitOf('--memory', '1MB', '--full')
+    expect(exitCode).toBe(EXIT.failure)
+    expect(stdout).toContain('leave out --full')
+  })
+
   it('refuses what the settings of a peer would refuse', async () => {
     const { exitCode, stderr } = await fitOf('--memory', '4GB', '--top-k', '5000')
     expect(exitCode).toBe(EXIT.config)

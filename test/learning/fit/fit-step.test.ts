@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRandom, packagePath } from '#base'
+import { sizeOf } from '#engine'
 import { type FitMutual, fitStep, type StepSettings, stepMemory } from '#learning/fit'
 import {
   createModel,
@@ -15,6 +16,7 @@ import {
   saveCheckpoint,
 } from '#learning/models'
 import type { TeacherShape } from '#learning/train'
+import type { Told } from './train-and-tell.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
@@ -66,25 +68,28 @@ describe('stepMemory', () => {
   ] as const)('is within 15 % of what a process takes: %s, %s, packed %s', async (...way) => {
     const [precision, recompute, packWeights] = way
     const settings = { ...PLAIN, precision, recompute, packWeights, shape: SHAPE }
-    const { total } = stepMemory(checkpoint, settings)
-    const measured = await measuredPeak('model', settings)
-    expect(total / measured).toBeGreaterThan(0.85)
-    expect(total / measured).toBeLessThan(1.15)
+    await expectWithin('model', settings)
   })
 
   it.each([
     ['float32', 1],
     ['int8', 2],
   ] as const)('is so with a teacher: %s, temperature %d', async (precision, temperature) => {
-    const teacher = { topK: TOP_K, temperature, gate: true, entries: 4 * TOP_K * SHAPE.rows }
-    const settings = { ...PLAIN, precision, recompute: 'activations' } as const
-    const { total } = stepMemory(wide, { ...settings, shape: SHAPE, teacher })
-    const measured = await measuredPeak('wide', settings, teacher)
-    expect(total / measured).toBeGreaterThan(0.85)
-    expect(total / measured).toBeLessThan(1.15)
-    const alone = stepMemory(wide, { ...settings, shape: SHAPE })
+    const settings = { ...PLAIN, precision, recompute: 'activations', shape: SHAPE } as const
+    const measured = await expectWithin('wide', { ...settings, teacher: teacherAt(temperature) })
+    const alone = stepMemory(wide, settings)
     expect(alone.total / measured).toBeLessThan(0.85)
     expect(alone.teaching).toBe(0)
+  })
+
+  it.each([
+    ['model', false, false],
+    ['wide', true, false],
+    ['model', true, true],
+  ] as const)('is so where all is trained: %s, taught %s, accumulating %s', async (...way) => {
+    const [name, isTaught, accumulate] = way
+    const teacher = isTaught ? { teacher: teacherAt(1) } : {}
+    await expectWithin(name, { ...PLAIN, train: 'full', accumulate, shape: SHAPE, ...teacher })
   })
 })
 
@@ -135,6 +140,33 @@ describe('fitStep', () => {
     expect(both.runtime).toBeLessThan(1.6 * one.runtime)
   })
 
+  it('counts every parameter where all are trained, and leaves out what only changes a base', () => {
+    const fitWholly = (mutual?: FitMutual) => {
+      const asked = { memoryBytes: 64e9, batch: 8, length: 128, rank: RANK }
+      return fitStep({ checkpoint, train: 'full', ...asked, ...(mutual ? { mutual } : {}) })
+    }
+    const alone = fitWholly()
+    expect(alone.hasFrozen).toBe(false)
+    expect(alone.options.map(({ precision, packWeights }) => [precision, packWeights])).toEqual(
+      Array(3).fill(['float32', false]),
+    )
+    const { weights, trained } = alone.best!.memory
+    expect(weights).toBe(0)
+    // Values and two moments, as they were and as they will be.
+    expect(trained).toBeGreaterThan(6 * parameterBytes(checkpoint))
+
+    const settings = { topK: 32, temperature: 1, gate: 'proxy' } as const
+    const both = fitWholly({ ...settings, partner: wide })
+    expect(both.hasFrozen).toBe(true)
+    expect(both.options.map(({ precision }) => precision)).toEqual(
+      fitInto(64e9).options.map(({ precision }) => precision),
+    )
+    const [packed, mapped] = both.options
+    expect(mapped!.memory.weights).toBe(parameterBytes(wide))
+    expect(packed!.memory.trained).toBe(mapped!.memory.trained)
+    expect(fitWholly(settings).best!.memory.total).toBeLessThan(mapped!.memory.total)
+  })
+
   it('says that nothing fits', () => {
     const { best, options } = fitInto(1e6)
     expect(best).toBeUndefined()
@@ -149,32 +181,39 @@ async function randomCheckpoint(name: string, config: HfConfig): Promise<OpenChe
   return openCheckpoint(path)
 }
 
+function parameterBytes({ model }: OpenCheckpoint): number {
+  return [...model.parameters.values()].reduce((sum, shape) => sum + 4 * sizeOf(shape), 0)
+}
+
 /** One matrix [rows, vocabulary] of a device's batch. */
 function logitBytes({ model }: OpenCheckpoint): number {
   return 4 * 512 * model.config.vocabularySize
 }
 
+function teacherAt(temperature: number): TeacherShape {
+  return { topK: TOP_K, temperature, gate: true, entries: 4 * TOP_K * SHAPE.rows }
+}
+
+/** Holds the estimate against a process; resolves to what that took. */
+async function expectWithin(name: 'model' | 'wide', settings: StepSettings): Promise<number> {
+  const { total } = stepMemory(name === 'wide' ? wide : checkpoint, settings)
+  const measured = await measuredPeak(name, settings)
+  expect(total / measured).toBeGreaterThan(0.85)
+  expect(total / measured).toBeLessThan(1.15)
+  return measured
+}
+
 /** VmHWM of a process of its own that trains a few steps, and teaches if it has a teacher. */
-async function measuredPeak(
-  name: string,
-  {
-    precision,
-    recompute,
-    packWeights = false,
-  }: Pick<StepSettings, 'precision' | 'recompute' | 'packWeights'>,
-  teacher?: TeacherShape,
-): Promise<number> {
+async function measuredPeak(name: string, settings: StepSettings): Promise<number> {
   const script = packagePath('test', 'learning', 'fit', 'train-and-tell.ts')
-  const run = async (only: string) => {
+  const told: Told = { ...settings, folder: join(folder, name), cache: join(folder, 'cache') }
+  const run = async (each: Told) => {
     const { stdout } = await promisify(execFile)(process.execPath, [
-      ...['--import', 'tsx', '--conditions=cotune-source', script],
-      ...[join(folder, name), join(folder, 'cache'), precision, recompute],
-      ...[packWeights ? 'packed' : 'mapped', only],
-      ...(teacher ? [JSON.stringify(teacher)] : []),
+      ...['--import', 'tsx', '--conditions=cotune-source', script, JSON.stringify(each)],
     ])
     return Number(stdout)
   }
-  // Preparing a base takes memory of its own, once.
-  await run('prepare')
-  return run('train')
+  // Preparing a base in blocks takes memory of its own, once.
+  if (settings.precision !== 'float32') await run({ ...told, prepares: true })
+  return run(told)
 }

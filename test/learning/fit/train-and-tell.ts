@@ -1,50 +1,66 @@
 import { readFileSync } from 'node:fs'
 import { createRandom } from '#base'
-import { createExecutor, type Recompute } from '#engine'
+import { allInMemory, createExecutor } from '#engine'
 import type { PackedBatch } from '#learning/data'
+import type { StepSettings } from '#learning/fit'
 import { createAdapter, toLeaves } from '#learning/lora'
-import { type BasePrecision, openFrozenBase } from '#learning/models'
+import { openFrozenBase } from '#learning/models'
 import { ForwardPass, type Lesson, type TeacherShape, TrainStep } from '#learning/train'
 
-/**
- * Arguments: folder, cache, precision, recomputation, `packed` or `mapped`, `prepare` or `train`, the shape of a teacher as JSON.
- * Prints the peak of its memory in bytes.
- */
-const [folder = '', cache = '', ...settings] = process.argv.slice(2)
-const [precision, recompute, weightsAre, task, taught] = settings
-const shape = { batch: 4, length: 128, rows: 512, examples: 4 }
-const teacher = taught === undefined ? undefined : (JSON.parse(taught) as TeacherShape)
+/** The argument, as JSON, of a process that trains as a learner does and prints the peak of its memory in bytes. */
+export interface Told extends StepSettings {
+  readonly folder: string
+  readonly cache: string
+  /** Only prepares the base, which takes memory of its own, once. */
+  readonly prepares?: boolean
+}
 
-const { model, weights } = await openFrozenBase(folder, {
-  cache,
-  precision: precision as BasePrecision,
-})
+/** Each is a step, or all together are one. */
+const BATCHES = 3
+
+const told = JSON.parse(process.argv[2]!) as Told
+const { folder, cache, shape, teacher, train, accumulate, rank } = told
+const { model, weights } = await openFrozenBase(folder, { cache, precision: told.precision })
 const vocabulary = model.config.vocabularySize
-if (task === 'train') {
-  const spec = { rank: 8, alpha: 16, targets: model.linears.map(({ name }) => name) }
-  const adapters = [{ name: 'a', spec, trained: true }]
+if (!told.prepares) {
+  const spec = { rank, alpha: 2 * rank, targets: model.linears.map(({ name }) => name) }
+  const isFull = train === 'full'
+  const trainee = { model, weights, adapters: isFull ? [] : [{ name: 'a', spec, trained: true }] }
   const common = {
-    trainee: { model, weights, base: 'frozen' as const, adapters },
     executor: createExecutor('onnxruntime', { threads: 2 }),
     shape,
     ...(teacher ? { teacher } : {}),
   }
   const step = await TrainStep.create({
     ...common,
-    recompute: recompute as Recompute,
-    packWeights: weightsAre === 'packed',
+    trainee: { ...trainee, base: isFull ? 'trained' : 'frozen' },
+    recompute: told.recompute,
+    packWeights: told.packWeights === true,
+    accumulate,
   })
-  const pass = teacher && (await ForwardPass.create(common))
-  const leaves = toLeaves('a', createAdapter(model, spec, createRandom('a')))
-  await step.write(leaves)
-  await pass?.write(leaves)
-  for (let i = 0; i < 3; i++) {
+  const pass =
+    teacher &&
+    (await ForwardPass.create({
+      ...common,
+      trainee: { ...trainee, base: isFull ? 'live' : 'frozen' },
+    }))
+  const beginning = () =>
+    isFull ? allInMemory(weights) : toLeaves('a', createAdapter(model, spec, createRandom('a')))
+  // A round of mutual learning is given what the device learnt before, and holds it to the end.
+  const held = teacher && new Map(beginning())
+  await step.write(held ?? beginning())
+  for (let i = 0; i < BATCHES; i++) {
+    if (i === 0 || !accumulate) await pass?.write(await step.read())
     await pass?.run(batch())
-    await step.run(batch(), 1e-3, teacher && lesson(teacher))
+    await step.run(batch(), 1e-3, teacher && lesson(teacher), {
+      share: accumulate ? 1 / BATCHES : 1,
+      applies: !accumulate || i === BATCHES - 1,
+    })
   }
   console.log(process.resourceUsage().maxRSS * 1_024 - countedTwice())
   await step.close()
   await pass?.close()
+  held?.clear()
 }
 
 /** Bytes of weights that two sessions map: there once, but in the peak twice. */
