@@ -1,4 +1,12 @@
-import { createProgram, type Executor, gather, input, tensor, type WeightValue } from '#engine'
+import {
+  constant,
+  createProgram,
+  type Executor,
+  gather,
+  input,
+  tensor,
+  type WeightValue,
+} from '#engine'
 import { type Checkpoint, frozenScope } from '#learning/models'
 
 /** Runs one prompt alone, without a cache or padding: the logits at each of `positions`, [vocabularySize] each. */
@@ -11,8 +19,10 @@ export async function promptLogits(
   const shape = [1, prompt.length]
   // One scope, so that a tied head shares its node with the embedding.
   const scope = frozenScope()
+  const counting = Int32Array.from(prompt, (_, i) => i)
   const { states } = model.hidden(
-    { tokens: input('tokens', shape, 'int32'), positions: input('positions', shape, 'int32') },
+    // No input: a model may have no use for positions, SmolLM3 if no layer of it rotates.
+    { tokens: input('tokens', shape, 'int32'), positions: constant(counting, shape) },
     scope,
   )
   const rows = gather(states, input('rows', [positions.length], 'int32'))
@@ -21,10 +31,6 @@ export async function promptLogits(
   try {
     const { logits } = await session.run({
       tokens: tensor(Int32Array.from(prompt), shape),
-      positions: tensor(
-        Int32Array.from(prompt, (_, i) => i),
-        shape,
-      ),
       rows: tensor(Int32Array.from(positions), [positions.length]),
     })
     const data = logits!.data as Float32Array

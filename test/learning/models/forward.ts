@@ -32,7 +32,7 @@ export async function forward(init: ForwardInit): Promise<Float32Array[][]> {
   const { states } = model.hidden(
     {
       tokens: input('tokens', shape, 'int32'),
-      positions: input('positions', shape, 'int32'),
+      positions: constant(Int32Array.from(positions.flat()), shape),
       ...segments,
     },
     scope,
@@ -44,7 +44,6 @@ export async function forward(init: ForwardInit): Promise<Float32Array[][]> {
   const ids = (grid: readonly (readonly number[])[]) => tensor(Int32Array.from(grid.flat()), shape)
   const { logits } = await session.run({
     tokens: ids(tokens),
-    positions: ids(positions),
     rows: tensor(
       Int32Array.from({ length: batch * length }, (_, i) => i),
       [batch * length],
