@@ -39,9 +39,10 @@ type Scaling = z.infer<typeof scaling>
 export interface RopeSizes {
   readonly headSize: number
   readonly contextLength: number
-  /** Where the context of the first training is an option of its own. */
+  /** Phi-3's own option, the context of its first training; such a family is stretched by LongRoPE alone. */
   readonly originalContextLength?: number | undefined
   readonly defaultTheta?: number
+  /** The part of each head that rotates unless told, in families that may leave a rest; the others rotate all of it. */
   readonly defaultPart?: number
 }
 
@@ -52,61 +53,78 @@ export interface ParsedRope {
   readonly contextLength: number
 }
 
-/** @throws CotuneError MODEL_CONFIG_INVALID or MODEL_CONFIG_UNSUPPORTED, naming the key */
+/**
+ * Follows `modeling_rope_utils.py` of transformers.
+ *
+ * @throws CotuneError MODEL_CONFIG_INVALID or MODEL_CONFIG_UNSUPPORTED, naming the key
+ */
 export function parseRope(hf: RopeFields, sizes: RopeSizes): ParsedRope {
-  const key = hf.rope_parameters ? 'rope_parameters' : 'rope_scaling'
-  const options = hf.rope_parameters ?? hf.rope_scaling ?? {}
-  const { headSize, contextLength, defaultTheta = 10_000, defaultPart = 1 } = sizes
-  const theta = options.rope_theta ?? hf.rope_theta ?? defaultTheta
-  const part = options.partial_rotary_factor ?? hf.partial_rotary_factor ?? defaultPart
-  const rotaryWidth = Math.trunc(headSize * part)
-  if (rotaryWidth % 2 !== 0 || rotaryWidth === 0 || rotaryWidth > headSize)
-    throw configInvalid(
-      'partial_rotary_factor',
-      `rotary positions need an even part of each head, got ${rotaryWidth} of ${headSize}`,
-    )
-  const type = options.rope_type ?? options.type ?? 'default'
-  const need = <K extends keyof Scaling>(name: K): NonNullable<Scaling[K]> => {
+  // Where both are written, transformers 5 reads rope_scaling, unless it is empty.
+  const isOldSpelling = Object.keys(hf.rope_scaling ?? {}).length > 0 || !hf.rope_parameters
+  const key = isOldSpelling ? 'rope_scaling' : 'rope_parameters'
+  const options = hf[key] ?? {}
+  const { contextLength, originalContextLength: original } = sizes
+  const theta = options.rope_theta ?? hf.rope_theta ?? sizes.defaultTheta ?? 10_000
+  const rotaryWidth = widthOf(options.partial_rotary_factor ?? hf.partial_rotary_factor, sizes)
+  const need: Need = (name) => {
     const value = options[name]
     if (value === undefined || value === null)
       throw configInvalid(`${key}.${name}`, `${key}.${name} is missing`)
     return value
   }
-  const result = (scaling: RopeScaling, length = contextLength): ParsedRope => ({
-    rope: { theta, scaling },
-    rotaryWidth,
-    contextLength: length,
-  })
+  const type = options.rope_type ?? options.type ?? 'default'
+  if (original !== undefined && (type === 'longrope' || type === 'su')) {
+    const shortFactors = need('short_factor')
+    if (shortFactors.length !== rotaryWidth / 2)
+      throw configInvalid(
+        `${key}.short_factor`,
+        `${key}.short_factor has ${shortFactors.length} numbers, rotary positions need ${rotaryWidth / 2}`,
+      )
+    const stretch = Math.max(1, options.factor ?? contextLength / original)
+    const attentionFactor =
+      options.attention_factor ?? Math.sqrt(1 + Math.log(stretch) / Math.log(original))
+    const scaling = { type: 'longrope', shortFactors, attentionFactor } as const
+    return {
+      rope: { theta, scaling },
+      rotaryWidth,
+      contextLength: Math.min(contextLength, original),
+    }
+  }
+  const built = ['default', ...(original === undefined ? ['linear', 'llama3'] : ['longrope'])]
+  if (!built.includes(type))
+    throw configUnsupported(`${key}.rope_type`, type, `supported: ${built.join(', ')}`)
+  return { rope: { theta, scaling: scalingOf(type, need) }, rotaryWidth, contextLength }
+}
+
+type Need = <K extends keyof Scaling>(name: K) => NonNullable<Scaling[K]>
+
+function scalingOf(type: string, need: Need): RopeScaling {
   switch (type) {
-    case 'default':
-      return result({ type })
     case 'linear':
-      return result({ type, factor: need('factor') })
+      return { type, factor: need('factor') }
     case 'llama3':
-      return result({
+      return {
         type,
         factor: need('factor'),
         lowFrequencyFactor: need('low_freq_factor'),
         highFrequencyFactor: need('high_freq_factor'),
         originalContextLength: need('original_max_position_embeddings'),
-      })
-    case 'longrope':
-    case 'su': {
-      const original = options.original_max_position_embeddings ?? sizes.originalContextLength
-      if (original === undefined) break
-      const shortFactors = need('short_factor')
-      if (shortFactors.length !== rotaryWidth / 2)
-        throw configInvalid(
-          `${key}.short_factor`,
-          `${key}.short_factor has ${shortFactors.length} numbers, rotary positions need ${rotaryWidth / 2}`,
-        )
-      const stretch = Math.max(1, contextLength / original)
-      const attentionFactor =
-        options.attention_factor ?? Math.sqrt(1 + Math.log(stretch) / Math.log(original))
-      const longrope = { type: 'longrope', shortFactors, attentionFactor } as const
-      return result(longrope, Math.min(contextLength, original))
-    }
+      }
+    default:
+      return { type: 'default' }
   }
-  const built = `default, linear, llama3${sizes.originalContextLength === undefined ? '' : ', longrope'}`
-  throw configUnsupported(`${key}.rope_type`, type, `supported: ${built}`)
+}
+
+function widthOf(told: number | null | undefined, { headSize, defaultPart }: RopeSizes): number {
+  const part = told ?? defaultPart ?? 1
+  // Transformers ignores it in these families or fails, by the type of scaling.
+  if (defaultPart === undefined && part !== 1)
+    throw configUnsupported('partial_rotary_factor', part, 'supported: 1')
+  const width = Math.trunc(headSize * part)
+  if (width % 2 !== 0 || width === 0 || width > headSize)
+    throw configInvalid(
+      'partial_rotary_factor',
+      `rotary positions need an even part of each head, got ${width} of ${headSize}`,
+    )
+  return width
 }

@@ -10,8 +10,11 @@ import { only, positive, size } from './hf-fields.ts'
 import type { Modules } from './modules.ts'
 import { createTransformer } from './transformer.ts'
 
+// Phi-3's layers are all of one type, whatever `layer_types` would say.
+const { layer_types: _, ...sharedFields } = decoderFields
+
 const fields = {
-  ...decoderFields,
+  ...sharedFields,
   max_position_embeddings: size.default(4_096),
   original_max_position_embeddings: size.default(4_096),
   rms_norm_eps: positive.default(1e-5),
@@ -34,6 +37,7 @@ export function createPhi3(source: HfConfig): CausalModel {
     family: 'phi3',
     window: hf.sliding_window ?? undefined,
     slides: () => true,
+    defaultPart: 1,
     originalContextLength: hf.original_max_position_embeddings,
   })
   const { hiddenSize, intermediateSize, heads, keyValueHeads, headSize } = config

@@ -48,6 +48,14 @@ describe('what layers attend to', () => {
     expect(widths('SmolLM3-3B').slice(0, 5)).toEqual([128, 128, 128, 0, 128])
     const { no_rope_layers: _, ...byInterval } = hub('SmolLM3-3B')
     expect(attention(byInterval)).toEqual(attention(hub('SmolLM3-3B')))
+    expect(widths('OLMo-2-0425-1B')[0]).toBe(128)
+    const { no_rope_layer_interval: _interval, ...untold } = byInterval
+    expect(attention(untold)).toEqual(attention(byInterval))
+    const rotating = (option: object) =>
+      attention({ ...byInterval, ...option }).filter(({ rotaryWidth }) => rotaryWidth > 0).length
+    expect(rotating({ no_rope_layer_interval: 1 })).toBe(0)
+    expect(rotating({ no_rope_layer_interval: 2 })).toBe(18)
+    expect(rotating({ no_rope_layers: new Array<boolean>(40).fill(true) })).toBe(36)
     expect(widths('pythia-160m')[0]).toBe(16)
     expect(widths('phi-1_5')[0]).toBe(32)
     expect(widths('bloom-560m')[0]).toBe(0)
@@ -68,10 +76,15 @@ describe('what layers attend to', () => {
 })
 
 it('the spelling of transformers 5 means the same', () => {
-  const same = (name: string, rope_parameters: object, dropped: readonly string[]) => {
+  const same = (
+    name: string,
+    rope_parameters: object,
+    dropped: readonly string[],
+    written: object = {},
+  ) => {
     const entries = Object.entries(hub(name)).filter(([key]) => !dropped.includes(key))
     const { torch_dtype, ...rest } = Object.fromEntries(entries)
-    const renamed = { ...rest, dtype: torch_dtype, rope_parameters }
+    const renamed = { ...rest, ...written, dtype: torch_dtype, rope_parameters }
     expect(createModel(renamed).config).toEqual(createModel(hub(name)).config)
   }
   same('pythia-160m', { rope_type: 'default', rope_theta: 10000, partial_rotary_factor: 0.25 }, [
@@ -88,6 +101,90 @@ it('the spelling of transformers 5 means the same', () => {
     'rope_theta',
     'rope_scaling',
   ])
+  const moved = ['rope_theta', 'rope_scaling']
+  same('Qwen3-0.6B', { rope_type: 'default', rope_theta: 1000000 }, moved, {
+    layer_types: new Array<string>(28).fill('full_attention'),
+    pad_token_id: null,
+  })
+  same('SmolLM3-3B', { rope_type: 'default', rope_theta: 5000000 }, moved, {
+    tie_word_embeddings: true,
+  })
+  same('OLMo-2-0425-1B', { rope_type: 'default', rope_theta: 500000 }, moved, {
+    bos_token_id: null,
+  })
+  const whole = { rope_type: 'default', rope_theta: 10000, partial_rotary_factor: 1 }
+  same('Phi-3-mini-4k-instruct', whole, moved)
+})
+
+it('rope_scaling counts where both spellings are written, unless it is empty', () => {
+  const { rope_scaling, ...rest } = hub('Llama-3.2-1B')
+  const rope_parameters = { rope_type: 'linear', factor: 3, rope_theta: 7 }
+  const rope = (option: object) => createModel({ ...rest, rope_parameters, ...option }).config.rope!
+  expect(rope({ rope_scaling })).toEqual(createModel(hub('Llama-3.2-1B')).config.rope)
+  for (const nothing of [{}, null])
+    expect(rope({ rope_scaling: nothing })).toEqual({
+      theta: 7,
+      scaling: { type: 'linear', factor: 3 },
+    })
+})
+
+describe('what an option means that is left out, by configuration_*.py of transformers', () => {
+  const bare = {
+    vocab_size: 64,
+    hidden_size: 128,
+    intermediate_size: 96,
+    num_hidden_layers: 4,
+    num_attention_heads: 32,
+  }
+  const llama = {
+    keyValueHeads: 32,
+    headSize: 4,
+    contextLength: 2_048,
+    tiedHead: false,
+    epsilon: 1e-6,
+    rope: { theta: 10_000, scaling: { type: 'default' } },
+    variant: { activation: 'silu' },
+  }
+
+  it.each([
+    ['llama', llama],
+    ['olmo2', { ...llama, epsilon: 1e-5 }],
+    ['phi3', { ...llama, epsilon: 1e-5, contextLength: 4_096 }],
+    ['qwen3', { ...llama, headSize: 128, contextLength: 32_768 }],
+    [
+      'smollm3',
+      {
+        ...llama,
+        keyValueHeads: 4,
+        contextLength: 32_768,
+        tiedHead: true,
+        rope: { theta: 2_000_000, scaling: { type: 'default' } },
+      },
+    ],
+  ])('%s', (model_type, expected) => {
+    const { config, parameters } = createModel({ ...bare, model_type })
+    expect(config).toMatchObject(expected)
+    expect([...parameters.keys()].filter((name) => name.endsWith('.bias'))).toEqual([])
+    const kinds = config.attention.map(({ rotaryWidth, window }) => ({ rotaryWidth, window }))
+    const rotaryWidth = expected.headSize
+    const kind = { rotaryWidth, window: undefined }
+    const last = model_type === 'smollm3' ? { ...kind, rotaryWidth: 0 } : kind
+    expect(kinds).toEqual([kind, kind, kind, last])
+  })
+
+  it.each(['llama', 'olmo2', 'phi3', 'qwen3', 'smollm3'])('%s: heads are not shared', (family) => {
+    const { config } = createModel({ ...bare, model_type: family, num_key_value_heads: null })
+    expect(config.keyValueHeads).toBe(32)
+  })
+
+  it('the window of Qwen3', () => {
+    const windowed = { ...bare, model_type: 'qwen3', use_sliding_window: true }
+    const windows = (option: object) =>
+      createModel({ ...windowed, ...option }).config.attention.map(({ window }) => window)
+    expect(windows({ max_window_layers: 3 })).toEqual([undefined, undefined, undefined, 4_096])
+    expect(windows({ num_hidden_layers: 30 }).indexOf(4_096)).toBe(28)
+    expect(windows({ max_window_layers: 0, sliding_window: null })[0]).toBeUndefined()
+  })
 })
 
 it('LongRoPE is read within the original context, by its short factors', () => {
@@ -104,8 +201,21 @@ it('LongRoPE is read within the original context, by its short factors', () => {
   const { contextLength, rope } = createModel(config).config
   expect(contextLength).toBe(4096)
   expect(rope!.scaling).toMatchObject({ attentionFactor: Math.sqrt(1 + 5 / 12) })
-  const llama = { ...hub('Llama-3.2-1B'), rope_scaling: longrope }
-  expect(() => createModel(llama)).toThrow('rope_scaling.rope_type "longrope" is not supported')
+  const parsed = (option: object) => createModel({ ...config, ...option }).config
+  const beside = { ...longrope, original_max_position_embeddings: 8192 }
+  expect(parsed({ rope_scaling: beside })).toMatchObject({ contextLength, rope })
+  const { scaling } = parsed({ rope_scaling: { ...longrope, factor: 64 } }).rope!
+  expect(scaling).toMatchObject({ attentionFactor: Math.sqrt(1 + 6 / 12) })
+  const longer = parsed({ original_max_position_embeddings: 8192 })
+  expect(longer.contextLength).toBe(8192)
+  expect(longer.rope!.scaling).toMatchObject({ attentionFactor: Math.sqrt(1 + 4 / 13) })
+  // As in Phi-4-mini: 24 heads of 128, of which 96 rotate.
+  const part = { num_attention_heads: 24, num_key_value_heads: 8, partial_rotary_factor: 0.75 }
+  expect(parsed(part).attention[0]).toMatchObject({ rotaryWidth: 96, scale: 128 ** -0.5 })
+  for (const rope_scaling of [longrope, beside])
+    expect(() => createModel({ ...hub('Llama-3.2-1B'), rope_scaling })).toThrow(
+      'rope_scaling.rope_type "longrope" is not supported',
+    )
 })
 
 it.each([
@@ -114,6 +224,21 @@ it.each([
   ['bloom-560m', { n_inner: 2048 }],
   ['gemma-2-2b', { use_bidirectional_attention: true }],
   ['Phi-3-mini-4k-instruct', { attention_bias: true }],
+  ['Phi-3-mini-4k-instruct', { layer_types: new Array<string>(32).fill('full_attention') }],
+  ['Phi-3-mini-4k-instruct', { rope_scaling: { type: 'linear', factor: 2 } }],
+  ['Phi-3-mini-4k-instruct', { rope_scaling: { type: 'yarn', factor: 2 } }],
+  ['Llama-3.2-1B', { partial_rotary_factor: 0.5 }],
+  ['Qwen3-0.6B', { partial_rotary_factor: 0.5 }],
+  ['SmolLM3-3B', { partial_rotary_factor: 0.5 }],
+  ['OLMo-2-0425-1B', { partial_rotary_factor: 0.5 }],
+  ['OLMo-2-0425-1B', { clip_qkv: 8 }],
+  [
+    'Qwen3-0.6B',
+    {
+      rope_parameters: { full_attention: { rope_theta: 1 }, sliding_attention: { rope_theta: 2 } },
+    },
+  ],
+  ['Qwen3-0.6B', { layer_types: new Array<string>(28).fill('sliding_attention') }],
   ['Mistral-7B-v0.1', { layer_types: new Array<string>(32).fill('chunked_attention') }],
   ['Qwen3-0.6B', { num_experts: 8 }],
   ['SmolLM2-135M', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],

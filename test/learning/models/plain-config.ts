@@ -9,8 +9,7 @@ export type PlainConfig = { readonly model_type: string } & Readonly<
     | 'n_head'
     | 'n_layer'
     | 'query_pre_attn_scalar'
-    | 'max_position_embeddings'
-    | 'original_max_position_embeddings',
+    | 'max_position_embeddings',
     number
   >
 > &
@@ -18,6 +17,7 @@ export type PlainConfig = { readonly model_type: string } & Readonly<
     Partial<
       Record<
         | 'num_key_value_heads'
+        | 'original_max_position_embeddings'
         | 'head_dim'
         | 'n_embed'
         | 'rms_norm_eps'
@@ -60,7 +60,8 @@ export interface PlainRope {
   readonly type?: string
   readonly rope_theta?: number
   readonly partial_rotary_factor?: number
-  readonly factor: number
+  readonly factor?: number
+  readonly attention_factor?: number
   readonly low_freq_factor: number
   readonly high_freq_factor: number
   readonly original_max_position_embeddings: number

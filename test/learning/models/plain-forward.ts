@@ -104,7 +104,8 @@ function rotation(
   headSize: number,
   defaults: { theta?: number; part?: number } = {},
 ) {
-  const options = (c.rope_parameters ?? c.rope_scaling ?? {}) as PlainRope
+  const isOldSpelling = Object.keys(c.rope_scaling ?? {}).length > 0
+  const options = ((isOldSpelling ? c.rope_scaling : c.rope_parameters) ?? {}) as PlainRope
   const theta = options.rope_theta ?? c.rope_theta ?? defaults.theta ?? 10_000
   const part = options.partial_rotary_factor ?? c.partial_rotary_factor ?? defaults.part ?? 1
   const width = Math.trunc(headSize * part)
@@ -112,22 +113,23 @@ function rotation(
   let magnitude = 1
   let frequency = (pair: number) => 1 / theta ** ((2 * pair) / width)
   const plain = frequency
-  if (type === 'linear') frequency = (pair) => plain(pair) / options.factor
+  if (type === 'linear') frequency = (pair) => plain(pair) / options.factor!
   if (type === 'llama3')
     frequency = (pair) => {
       const old = options.original_max_position_embeddings
       const wavelength = (2 * Math.PI) / plain(pair)
       if (wavelength < old / options.high_freq_factor) return plain(pair)
-      if (wavelength > old / options.low_freq_factor) return plain(pair) / options.factor
+      if (wavelength > old / options.low_freq_factor) return plain(pair) / options.factor!
       const smooth =
         (old / wavelength - options.low_freq_factor) /
         (options.high_freq_factor - options.low_freq_factor)
-      return ((1 - smooth) * plain(pair)) / options.factor + smooth * plain(pair)
+      return ((1 - smooth) * plain(pair)) / options.factor! + smooth * plain(pair)
     }
-  if (type === 'longrope') {
-    const old = c.original_max_position_embeddings
-    const factor = c.max_position_embeddings / old
+  if (type === 'longrope' || type === 'su') {
+    const old = c.original_max_position_embeddings ?? 4_096
+    const factor = options.factor ?? c.max_position_embeddings / old
     magnitude = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(old))
+    magnitude = options.attention_factor ?? magnitude
     frequency = (pair) => plain(pair) / options.short_factor[pair]!
   }
   return (head: readonly number[], position: number) =>

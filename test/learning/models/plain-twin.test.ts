@@ -85,6 +85,15 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
       },
     },
   ],
+  [
+    'llama, both spellings of rope',
+    {
+      ...TINY.llama,
+      rope_theta: 100,
+      rope_scaling: { type: 'linear', factor: 3 },
+      rope_parameters: { rope_type: 'default', rope_theta: 7 },
+    },
+  ],
   ['mistral, no window', { ...TINY.mistral, sliding_window: null, head_dim: 8 }],
   [
     'qwen2, a window in upper layers',
@@ -185,6 +194,38 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
     },
   ],
   [
+    'phi3, LongRoPE on a part, its factor told',
+    {
+      ...TINY.phi3,
+      head_dim: 8,
+      max_position_embeddings: 64,
+      original_max_position_embeddings: 16,
+      rope_parameters: {
+        rope_type: 'longrope',
+        rope_theta: 50,
+        partial_rotary_factor: 0.5,
+        factor: 9,
+        original_max_position_embeddings: 32,
+        short_factor: [1.3, 2],
+        long_factor: [5, 9],
+      },
+    },
+  ],
+  [
+    'phi3, LongRoPE, its magnitude told',
+    {
+      ...TINY.phi3,
+      max_position_embeddings: 64,
+      original_max_position_embeddings: 16,
+      rope_scaling: {
+        type: 'su',
+        attention_factor: 1.5,
+        short_factor: [1.3, 2],
+        long_factor: [5, 9],
+      },
+    },
+  ],
+  [
     'gemma2, no caps, untied, biases, other types of layers',
     {
       ...TINY.gemma2,
@@ -206,6 +247,16 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
       tie_word_embeddings: false,
       attention_bias: true,
       mlp_bias: true,
+    },
+  ],
+  [
+    'smollm3, windows by type, no layer rotates',
+    {
+      ...TINY.smollm3,
+      no_rope_layer_interval: 1,
+      use_sliding_window: true,
+      sliding_window: 3,
+      layer_types: ['full_attention', 'sliding_attention'],
     },
   ],
   ['olmo2, biases, tied', { ...TINY.olmo2, attention_bias: true, tie_word_embeddings: true }],
