@@ -30,11 +30,12 @@ const READS_EMBEDDING = /\.layers\.0\.self_attn\.[qkv]_proj$/
  * trained. Nor do recomputation, dequantisation, and all that is not a product (softmax, norms, AdamW).
  */
 export function stepFlops(model: CausalModel, work: StepWork): number {
-  const { vocabularySize, hiddenSize, heads, headSize, layers } = model.config
+  const { vocabularySize, hiddenSize, embeddingSize = hiddenSize } = model.config
+  const { heads, headSize, layers } = model.config
   const rows = work.batch * work.length
   const full = work.trained === 'full'
   const product = (inner: number, outer: number) => 2 * rows * inner * outer
-  let total = product(hiddenSize, vocabularySize) * (full ? 3 : 2)
+  let total = product(embeddingSize, vocabularySize) * (full ? 3 : 2)
   for (const { name, inputSize, outputSize } of model.linears) {
     const passesOn = full || !READS_EMBEDDING.test(name)
     total += product(inputSize, outputSize) * (1 + (passesOn ? 1 : 0) + (full ? 1 : 0))

@@ -3,26 +3,28 @@ import { splitInterleaved } from './attention.ts'
 import type { Attend } from './attention-pass.ts'
 import type { CausalModel, ModelConfig } from './causal-model.ts'
 import { headSizes } from './decoder-config.ts'
-import { configInvalid, configUnsupported, type HfConfig, readHfConfig } from './hf-config.ts'
+import { configUnsupported, type HfConfig, readHfConfig, withOwnNames } from './hf-config.ts'
 import { commonFields, flag, headCount, layerCount, positive, size } from './hf-fields.ts'
 import type { Modules } from './modules.ts'
 import { createTransformer } from './transformer.ts'
 
 const fields = {
   ...commonFields,
-  // Each size has two names.
-  hidden_size: size.nullish(),
-  n_embed: size.nullish(),
-  n_layer: layerCount.nullish(),
-  num_hidden_layers: layerCount.nullish(),
-  n_head: headCount.nullish(),
-  num_attention_heads: headCount.nullish(),
+  hidden_size: size,
+  n_layer: layerCount,
+  n_head: headCount,
   n_inner: size.nullish(),
   seq_length: size.nullish(),
   offset_alibi: size.nullish(),
   layer_norm_epsilon: positive.default(1e-5),
   apply_residual_connection_post_layernorm: flag.default(false),
   tie_word_embeddings: flag.default(true),
+} as const
+
+const OWN_NAMES = {
+  n_embed: 'hidden_size',
+  num_hidden_layers: 'n_layer',
+  num_attention_heads: 'n_head',
 } as const
 
 /** ALiBi has no limit of its own; `seq_length` of the training is often left out or a test's. */
@@ -35,7 +37,7 @@ const BIAS = { bias: true } as const
  * embedding, one joint projection that lies head by head. The hub's files leave the prefix `transformer.` out.
  */
 export function createBloom(source: HfConfig): CausalModel {
-  const hf = readHfConfig(source, fields)
+  const hf = readHfConfig(withOwnNames(source, OWN_NAMES), fields)
   const config = configOf(hf)
   const width = config.hiddenSize
 
@@ -65,16 +67,8 @@ export function createBloom(source: HfConfig): CausalModel {
 }
 
 function configOf(hf: ReturnType<typeof readHfConfig<typeof fields>>): ModelConfig {
-  const need = (name: string, value: number | null | undefined): number => {
-    if (value === undefined || value === null) throw configInvalid(name, `${name} is missing`)
-    return value
-  }
-  const hiddenSize = need('hidden_size', hf.n_embed ?? hf.hidden_size)
-  const layers = need('n_layer', hf.n_layer ?? hf.num_hidden_layers)
-  const sizes = headSizes({
-    hidden_size: hiddenSize,
-    num_attention_heads: need('n_head', hf.n_head ?? hf.num_attention_heads),
-  })
+  const { hidden_size: hiddenSize, n_layer: layers } = hf
+  const sizes = headSizes({ hidden_size: hiddenSize, num_attention_heads: hf.n_head })
   if (hf.n_inner != null && hf.n_inner !== 4 * hiddenSize)
     throw configUnsupported('n_inner', hf.n_inner, `supported: 4 x hidden_size, ${4 * hiddenSize}`)
   const layer = {

@@ -23,6 +23,8 @@ export interface ModelConfig {
   /** Width of the head; may be larger than the tokenizer's vocabulary. */
   readonly vocabularySize: number
   readonly hiddenSize: number
+  /** Width of the token embedding and of what the head reads, where it is not `hiddenSize` (OPT-350M). */
+  readonly embeddingSize?: number
   readonly layers: number
   readonly heads: number
   /** Heads of keys and values, fewer than `heads` in grouped-query attention. */
@@ -92,7 +94,7 @@ export interface HiddenInputs {
 }
 
 export interface HiddenStates {
-  /** After the last normalisation, [B * S, hiddenSize]; row b * S + s is token s of row b. */
+  /** What the head reads, [B * S, embeddingSize ?? hiddenSize]; row b * S + s is token s of row b. */
   readonly states: Node
   /** With a cache: what these tokens add to it, one a layer, [B * S, keyValueHeads * W]. */
   readonly keys: readonly Node[]
@@ -108,10 +110,12 @@ export interface CausalModel {
   /** Hugging Face names to shapes, in the order of the layers. */
   readonly parameters: ReadonlyMap<string, readonly number[]>
   readonly linears: readonly Linear[]
+  /** Parameters by the stored name of a tensor that stands in for them where they are not stored themselves. */
+  readonly standIns: ReadonlyMap<string, string>
   /** The parameter a stored tensor's name stands for: itself, another spelling, or undefined for a buffer to ignore. */
   resolveName(stored: string): string | undefined
   /** @throws CotuneError MODEL_CONTEXT_EXCEEDED if there are more columns than the model has positions. */
   hidden(inputs: HiddenInputs, scope: ParameterScope): HiddenStates
-  /** The head: [M, hiddenSize] -> [M, vocabularySize]. */
+  /** The head: [M, embeddingSize ?? hiddenSize] -> [M, vocabularySize]. */
   logits(rows: Node, scope: ParameterScope): Node
 }

@@ -26,10 +26,15 @@ const fields = {
 export function createGptNeox(source: HfConfig): CausalModel {
   const hf = readHfConfig(source, fields)
   const config = decoderConfig(
-    { ...hf, rms_norm_eps: hf.layer_norm_eps },
+    {
+      ...hf,
+      rms_norm_eps: hf.layer_norm_eps,
+      // transformers overwrites what a file calls `rope_theta` and `partial_rotary_factor`.
+      rope_theta: hf.rotary_emb_base,
+      partial_rotary_factor: hf.rotary_pct,
+    },
     {
       family: 'gpt_neox',
-      defaultTheta: hf.rotary_emb_base,
       defaultPart: hf.rotary_pct,
       variant: { parallel: hf.use_parallel_residual },
     },

@@ -2,7 +2,7 @@ import { add } from '#engine'
 import { activate } from './activations.ts'
 import { splitColumns } from './attention.ts'
 import type { CausalModel, ModelConfig } from './causal-model.ts'
-import { configInvalid, type HfConfig, readHfConfig } from './hf-config.ts'
+import { configInvalid, type HfConfig, readHfConfig, withOwnNames } from './hf-config.ts'
 import {
   activation,
   commonFields,
@@ -29,6 +29,13 @@ const fields = {
   tie_word_embeddings: flag.default(true),
 } as const
 
+const OWN_NAMES = {
+  hidden_size: 'n_embd',
+  num_hidden_layers: 'n_layer',
+  num_attention_heads: 'n_head',
+  max_position_embeddings: 'n_positions',
+} as const
+
 /** `Conv1D`: weights lie [input, output]. */
 const CONV = { bias: true, layout: 'input-output' } as const
 
@@ -38,7 +45,7 @@ const CONV = { bias: true, layout: 'input-output' } as const
  * the prefix `transformer.` out and hold mask buffers.
  */
 export function createGpt2(source: HfConfig): CausalModel {
-  const hf = readHfConfig(source, fields)
+  const hf = readHfConfig(withOwnNames(source, OWN_NAMES), fields)
   const width = hf.n_embd
   const config = configOf(hf)
   return createTransformer({

@@ -22,6 +22,23 @@ export function readHfConfig<Fields extends z.ZodRawShape>(
   return parsed
 }
 
+/**
+ * `config` with each size under the family's own name. Where both names are there the other one counts, as in the
+ * `attribute_map` of transformers.
+ */
+export function withOwnNames(
+  config: HfConfig,
+  ownNames: Readonly<Record<string, string>>,
+): HfConfig {
+  const renamed: Record<string, unknown> = { ...config }
+  for (const [other, own] of Object.entries(ownNames)) {
+    const value = config[other]
+    if (value !== undefined && value !== null) renamed[own] = value
+    delete renamed[other]
+  }
+  return renamed
+}
+
 function parseHfConfig<T>(schema: z.ZodType<T>, config: HfConfig): T {
   const result = schema.safeParse(config)
   if (result.success) return result.data

@@ -25,7 +25,10 @@ const scaling = z.strictObject({
   truncate: z.boolean().nullish(),
 })
 
-/** `rope_theta` and `rope_scaling`, or `rope_parameters`, which took their place in transformers 5. */
+/**
+ * `rope_theta` and `rope_scaling`, or `rope_parameters`, which took their place in transformers 5; where both are there it
+ * reads `rope_scaling`.
+ */
 export const ropeFields = {
   rope_theta: positive.nullish(),
   rope_scaling: scaling.nullish(),

@@ -1,7 +1,7 @@
 import type { CausalModel } from './causal-model.ts'
 import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields } from './decoder-config.ts'
-import { type HfConfig, readHfConfig } from './hf-config.ts'
+import { configUnsupported, type HfConfig, readHfConfig } from './hf-config.ts'
 import { headCount, only, size } from './hf-fields.ts'
 import { createTransformer } from './transformer.ts'
 
@@ -13,7 +13,10 @@ const fields = {
   attention_bias: only(false),
 } as const
 
-/** Mistral (Jiang et al. 2023; transformers `modeling_mistral.py`): Llama's decoder, every layer within a window. */
+/**
+ * Mistral (Jiang et al. 2023; transformers `modeling_mistral.py`): Llama's decoder, every layer within a window.
+ * transformers does not look at `layer_types` here, so only those that say the same are accepted.
+ */
 export function createMistral(source: HfConfig): CausalModel {
   const hf = readHfConfig(source, fields)
   const config = decoderConfig(hf, {
@@ -21,6 +24,13 @@ export function createMistral(source: HfConfig): CausalModel {
     window: hf.sliding_window ?? undefined,
     slides: () => true,
   })
+  const full = hf.layer_types?.find((type) => type !== 'sliding_attention')
+  if (full !== undefined && hf.sliding_window !== null)
+    throw configUnsupported(
+      'layer_types',
+      full,
+      'supported: sliding_attention, or no sliding_window',
+    )
   const biases = { queryKeyValueBias: false, outputBias: false }
   const mlp = { activation: hf.hidden_act }
   return createTransformer({

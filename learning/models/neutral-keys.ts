@@ -110,6 +110,8 @@ export const NEUTRAL_KEYS: ReadonlySet<string> = new Set([
   'summary_proj_to_labels',
   'summary_type',
   'summary_use_proj',
+  'n_special',
+  'predict_special_tokens',
   'is_decoder',
   'tie_encoder_decoder',
   'cross_attention_hidden_size',

@@ -82,6 +82,10 @@ function assignParameters(
     if (model.parameters.has(name) && !found.has(name)) found.set(name, entry)
     else unused.push(entry.name)
   }
+  for (const [stored, name] of model.standIns) {
+    const entry = entries.get(stored)
+    if (entry !== undefined && !found.has(name)) found.set(name, entry)
+  }
   const messages = unused.slice(0, MAX_WARNINGS).map((name) => `unused tensor "${shown(name)}"`)
   if (unused.length > MAX_WARNINGS)
     messages.push(`and ${unused.length - MAX_WARNINGS} more unused tensors`)

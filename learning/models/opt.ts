@@ -3,7 +3,7 @@ import { activate } from './activations.ts'
 import type { Attend } from './attention-pass.ts'
 import type { CausalModel, ModelConfig } from './causal-model.ts'
 import { headSizes } from './decoder-config.ts'
-import { configUnsupported, type HfConfig, readHfConfig } from './hf-config.ts'
+import { type HfConfig, readHfConfig } from './hf-config.ts'
 import { activation, commonFields, flag, headCount, layerCount, only, size } from './hf-fields.ts'
 import type { Modules } from './modules.ts'
 import { createTransformer } from './transformer.ts'
@@ -20,8 +20,10 @@ const fields = {
   enable_bias: flag.default(true),
   tie_word_embeddings: flag.default(true),
   _remove_final_layer_norm: flag.default(false),
-  do_layer_norm_before: only(true),
+  do_layer_norm_before: flag.default(true),
   layer_norm_elementwise_affine: only(true),
+  // OPT-13B's; transformers does not read it.
+  output_projection: only(true),
 } as const
 
 /** The first rows of the table of positions stand for padding. */
@@ -30,19 +32,14 @@ const EPSILON = 1e-5
 
 /**
  * OPT (Zhang et al. 2022; transformers `modeling_opt.py`): learned positions, layer normalisation before each block,
- * ReLU. Not OPT-350M, which normalises afterwards and embeds more narrowly.
+ * ReLU. OPT-350M normalises after each block instead and not at the end, and its embedding is narrower than its layers.
  */
 export function createOpt(source: HfConfig): CausalModel {
   const hf = readHfConfig(source, fields)
-  if (hf.word_embed_proj_dim != null && hf.word_embed_proj_dim !== hf.hidden_size)
-    throw configUnsupported(
-      'word_embed_proj_dim',
-      hf.word_embed_proj_dim,
-      `supported: hidden_size, ${hf.hidden_size}`,
-    )
   const config = configOf(hf)
-  const width = config.hiddenSize
+  const { hiddenSize: width, embeddingSize } = config
   const bias = { bias: hf.enable_bias }
+  const before = hf.do_layer_norm_before
 
   const attention = (x: Node, at: Modules, attend: Attend): Node => {
     const [queries, keys, values] = ['q_proj', 'k_proj', 'v_proj'].map((module) =>
@@ -58,29 +55,45 @@ export function createOpt(source: HfConfig): CausalModel {
       layers: 'model.decoder.layers',
       head: 'lm_head',
     },
-    enter: (x, { positions }, at) => {
+    enter: (embedded, { positions }, at) => {
+      const x =
+        embeddingSize === undefined
+          ? embedded
+          : at.linear(embedded, 'model.decoder.project_in', width)
       const rows = add(positions, constant(Int32Array.of(POSITION_OFFSET), []))
       const count = config.contextLength + POSITION_OFFSET
       return add(x, at.embed(rows, 'model.decoder.embed_positions', count, width))
     },
     layer: (x, at, attend) => {
-      const read = at.layerNorm(x, 'self_attn_layer_norm')
-      const between = add(x, attention(read, at.within('self_attn'), attend))
-      const thought = at.linear(at.layerNorm(between, 'final_layer_norm'), 'fc1', hf.ffn_dim, bias)
-      return add(between, at.linear(activate(thought, hf.activation_function), 'fc2', width, bias))
+      const block = (y: Node, norm: string, compute: (read: Node) => Node): Node =>
+        before ? add(y, compute(at.layerNorm(y, norm))) : at.layerNorm(add(y, compute(y)), norm)
+      const between = block(x, 'self_attn_layer_norm', (read) =>
+        attention(read, at.within('self_attn'), attend),
+      )
+      return block(between, 'final_layer_norm', (read) => {
+        const thought = at.linear(read, 'fc1', hf.ffn_dim, bias)
+        return at.linear(activate(thought, hf.activation_function), 'fc2', width, bias)
+      })
     },
-    leave: (x, at) =>
-      hf._remove_final_layer_norm ? x : at.layerNorm(x, 'model.decoder.final_layer_norm'),
+    leave: (x, at) => {
+      const bare = hf._remove_final_layer_norm || !before
+      const y = bare ? x : at.layerNorm(x, 'model.decoder.final_layer_norm')
+      return embeddingSize === undefined
+        ? y
+        : at.linear(y, 'model.decoder.project_out', embeddingSize)
+    },
   })
 }
 
 function configOf(hf: ReturnType<typeof readHfConfig<typeof fields>>): ModelConfig {
   const sizes = headSizes(hf)
+  const embeddingSize = hf.word_embed_proj_dim ?? hf.hidden_size
   const layer = { scale: 1 / Math.sqrt(sizes.headSize), rotaryWidth: 0 }
   return {
     family: 'opt',
     vocabularySize: hf.vocab_size,
     hiddenSize: hf.hidden_size,
+    ...(embeddingSize === hf.hidden_size ? {} : { embeddingSize }),
     layers: hf.num_hidden_layers,
     ...sizes,
     intermediateSize: hf.ffn_dim,
@@ -89,7 +102,11 @@ function configOf(hf: ReturnType<typeof readHfConfig<typeof fields>>): ModelConf
     epsilon: EPSILON,
     rope: undefined,
     attention: Array.from({ length: hf.num_hidden_layers }, () => layer),
-    variant: { activation: hf.activation_function, finalNorm: !hf._remove_final_layer_norm },
+    variant: {
+      activation: hf.activation_function,
+      finalNorm: !hf._remove_final_layer_norm,
+      ...(hf.do_layer_norm_before ? {} : { normalisesAfter: true }),
+    },
     eosIds: hf.eos_token_id,
     bosId: hf.bos_token_id ?? undefined,
   }

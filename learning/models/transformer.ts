@@ -22,7 +22,7 @@ export interface TransformerInit {
   readonly enter?: (embedded: Node, inputs: HiddenInputs, at: Modules) => Node
   /** One layer, [B * S, hiddenSize] -> [B * S, hiddenSize]. */
   readonly layer: (x: Node, at: Modules, attend: Attend) => Node
-  /** What follows the last layer: the final normalisation. */
+  /** What follows the last layer, up to what the head reads: the final normalisation. */
   readonly leave: (x: Node, at: Modules) => Node
   readonly head?: {
     readonly bias?: boolean
@@ -40,7 +40,9 @@ const BUFFER = /(\.(attn|attention)\.(masked_)?bias|\.rotary_emb\.inv_freq)$/
  */
 export function createTransformer(init: TransformerInit): CausalModel {
   const { config, source, names, enter, layer, leave, head = {} } = init
-  const { hiddenSize, vocabularySize, tiedHead, layers, epsilon } = config
+  const { hiddenSize, embeddingSize = hiddenSize, vocabularySize } = config
+  const { tiedHead, layers, epsilon } = config
+  const headWeight = `${names.head}.weight`
 
   // Some files, those of a model without its head among them, leave the first part of each name out.
   const prefix = names.layers.replace(/\..*/, '.')
@@ -48,7 +50,7 @@ export function createTransformer(init: TransformerInit): CausalModel {
   function hidden(inputs: HiddenInputs, scope: ParameterScope): HiddenStates {
     const pass = new AttentionPass(inputs, config, columnsOf(inputs, config))
     const root = new Modules(scope, '', epsilon)
-    const embedded = root.embed(inputs.tokens, names.embedding, vocabularySize, hiddenSize)
+    const embedded = root.embed(inputs.tokens, names.embedding, vocabularySize, embeddingSize)
     let x = enter === undefined ? embedded : enter(embedded, inputs, root)
     for (let index = 0; index < layers; index++)
       x = layer(x, root.within(`${names.layers}.${index}`), pass.layer(index))
@@ -56,8 +58,8 @@ export function createTransformer(init: TransformerInit): CausalModel {
   }
 
   function logits(rows: Node, scope: ParameterScope): Node {
-    const name = tiedHead ? names.embedding : names.head
-    const weight = scope.parameter(`${name}.weight`, [vocabularySize, hiddenSize])
+    const name = tiedHead ? `${names.embedding}.weight` : headWeight
+    const weight = scope.parameter(name, [vocabularySize, embeddingSize])
     let y = matmul(rows, weight, { transposeB: true })
     if (head.bias) y = add(y, scope.parameter(`${names.head}.bias`, [vocabularySize]))
     if (head.softcap === undefined) return y
@@ -71,9 +73,11 @@ export function createTransformer(init: TransformerInit): CausalModel {
     source,
     parameters,
     linears,
+    // Of two tensors that are one, some converters keep the first by the alphabet: OPT-125M's file has only the head.
+    standIns: new Map(tiedHead ? [[headWeight, `${names.embedding}.weight`]] : []),
     resolveName: (stored) => {
       if (BUFFER.test(stored)) return undefined
-      if (tiedHead && stored === `${names.head}.weight`) return undefined
+      if (tiedHead && stored === headWeight) return undefined
       const whole = prefix + stored
       return parameters.has(whole) ? whole : stored
     },

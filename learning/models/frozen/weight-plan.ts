@@ -39,7 +39,8 @@ export function planWeight(
   if (precision === 'float32' || tensor.shape.length !== 2) return plain
   const [rows, columns] = tensor.shape as [number, number]
   const linear = model.linears.find(({ name }) => `${name}.weight` === tensor.name)
-  const isVocabulary = rows === model.config.vocabularySize && columns === model.config.hiddenSize
+  const { vocabularySize, hiddenSize, embeddingSize = hiddenSize } = model.config
+  const isVocabulary = rows === vocabularySize && columns === embeddingSize
   if (linear === undefined && !isVocabulary) return plain
 
   const rowsFit = (size: number) => columns % size === 0

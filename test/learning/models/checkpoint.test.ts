@@ -79,6 +79,21 @@ it("loads GPT-2 as the hub keeps it: no prefix, mask buffers, a head that is the
   expect(loaded.weights).toEqual(weights)
 })
 
+it('takes a tied head for the embedding where the file has the head alone', async () => {
+  const { model, weights } = randomModel(TINY.opt, 'head')
+  const [embedding, head] = ['model.decoder.embed_tokens.weight', 'lm_head.weight']
+  const stored = new Map(
+    [...weights].map(([name, value]) => [name === embedding ? head : name, value]),
+  )
+  const path = join(folder, 'head')
+  await mkdir(path)
+  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
+  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(stored))
+  const loaded = await loadCheckpoint(path)
+  expect(loaded.warnings).toEqual([])
+  expect(loaded.weights).toEqual(weights)
+})
+
 it.each([
   ['an empty folder', {}, 'MODEL_CONFIG_NOT_FOUND'],
   ['weights left out', { 'config.json': JSON.stringify(TINY.llama) }, 'MODEL_WEIGHTS_NOT_FOUND'],

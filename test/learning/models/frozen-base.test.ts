@@ -133,6 +133,25 @@ describe('openFrozenBase', () => {
     expect('alongColumns' in base.weights.get('transformer.wte.weight')!).toBe(false)
   })
 
+  it('cuts an embedding into blocks that is narrower than the layers', async () => {
+    const { path, cache } = await saved({
+      model_type: 'opt',
+      vocab_size: 48,
+      hidden_size: 64,
+      ffn_dim: 96,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      max_position_embeddings: 8,
+      word_embed_proj_dim: 32,
+    })
+    const base = await openFrozenBase(path, { cache, precision: 'int8' })
+    const [embedding, positions] = ['embed_tokens', 'embed_positions'].map((name) =>
+      base.weights.get(`model.decoder.${name}.weight`),
+    )
+    expect(embedding).toMatchObject({ dtype: 'blocks', format: { blockSize: 16 } })
+    expect(positions).toMatchObject({ dtype: 'mapped' })
+  })
+
   it('prepares anew what has changed, and what was left half-written', async () => {
     const { path, cache, model, weights } = await saved(CONFIG)
     await openFrozenBase(path, { cache, precision: 'int8' })

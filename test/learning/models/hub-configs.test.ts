@@ -187,6 +187,24 @@ describe('what an option means that is left out, by configuration_*.py of transf
   })
 })
 
+it('sizes go by the names of other families too', () => {
+  const rename = (name: string, others: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(hub(name)).map(([key, value]) => [others[key] ?? key, value]))
+  const gpt2 = rename('gpt2', {
+    n_embd: 'hidden_size',
+    n_layer: 'num_hidden_layers',
+    n_head: 'num_attention_heads',
+    n_positions: 'max_position_embeddings',
+  })
+  expect(createModel(gpt2).config).toEqual(createModel(hub('gpt2')).config)
+  const bloom = rename('bloom-560m', {
+    n_embed: 'hidden_size',
+    n_layer: 'num_hidden_layers',
+    num_attention_heads: 'n_head',
+  })
+  expect(createModel(bloom).config).toEqual(createModel(hub('bloom-560m')).config)
+})
+
 it('LongRoPE is read within the original context, by its short factors', () => {
   const longrope = {
     type: 'longrope',
@@ -219,8 +237,7 @@ it('LongRoPE is read within the original context, by its short factors', () => {
 })
 
 it.each([
-  ['opt-125m', { do_layer_norm_before: false }],
-  ['opt-125m', { word_embed_proj_dim: 512 }],
+  ['opt-125m', { layer_norm_elementwise_affine: false }],
   ['bloom-560m', { n_inner: 2048 }],
   ['gemma-2-2b', { use_bidirectional_attention: true }],
   ['Phi-3-mini-4k-instruct', { attention_bias: true }],
@@ -240,6 +257,7 @@ it.each([
   ],
   ['Qwen3-0.6B', { layer_types: new Array<string>(28).fill('sliding_attention') }],
   ['Mistral-7B-v0.1', { layer_types: new Array<string>(32).fill('chunked_attention') }],
+  ['Mistral-7B-v0.1', { layer_types: new Array<string>(32).fill('full_attention') }],
   ['Qwen3-0.6B', { num_experts: 8 }],
   ['SmolLM2-135M', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],
 ])('%s with %j is refused', (name, option) => {

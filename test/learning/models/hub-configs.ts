@@ -128,6 +128,17 @@ export const HUB_CONFIGS: Readonly<Record<string, HubConfig>> = {
     },
     parameters: 81_912_576,
   },
+  'gpt2-medium': {
+    config: {
+      ...GPT2,
+      n_embd: 1024,
+      n_head: 16,
+      n_layer: 24,
+      n_special: 0,
+      predict_special_tokens: true,
+    },
+    parameters: 354_823_168,
+  },
   'SmolLM2-135M': { config: SMOLLM2, parameters: 134_515_008 },
   'SmolLM2-360M': {
     config: {
@@ -297,6 +308,18 @@ export const HUB_CONFIGS: Readonly<Record<string, HubConfig>> = {
     parameters: 162_322_944,
   },
   'opt-125m': { config: OPT, parameters: 125_239_296 },
+  'opt-350m': {
+    config: {
+      ...OPT,
+      do_layer_norm_before: false,
+      ffn_dim: 4096,
+      hidden_size: 1024,
+      num_attention_heads: 16,
+      num_hidden_layers: 24,
+      word_embed_proj_dim: 512,
+    },
+    parameters: 331_196_416,
+  },
   'bloom-560m': {
     config: {
       apply_residual_connection_post_layernorm: false,

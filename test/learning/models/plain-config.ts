@@ -20,6 +20,7 @@ export type PlainConfig = { readonly model_type: string } & Readonly<
         | 'original_max_position_embeddings'
         | 'head_dim'
         | 'n_embed'
+        | 'word_embed_proj_dim'
         | 'rms_norm_eps'
         | 'layer_norm_eps'
         | 'layer_norm_epsilon'
@@ -42,6 +43,7 @@ export type PlainConfig = { readonly model_type: string } & Readonly<
           | 'scale_attn_weights'
           | 'scale_attn_by_inverse_layer_idx'
           | '_remove_final_layer_norm'
+          | 'do_layer_norm_before'
           | 'apply_residual_connection_post_layernorm',
           boolean
         >

@@ -255,15 +255,16 @@ function decoder(c: PlainConfig, p: Parameters): PlainFamily {
 }
 
 function gpt2(c: PlainConfig, p: Parameters): PlainFamily {
-  const width: number = c.n_embd
+  const width: number = c.hidden_size ?? c.n_embd
+  const heads: number = c.num_attention_heads ?? c.n_head
   const epsilon = c.layer_norm_epsilon ?? 1e-5
   const act = PLAIN_ACTIVATIONS[c.activation_function ?? 'gelu_new']!
-  const headSize = width / c.n_head
+  const headSize = width / heads
   return {
     embedding: 'transformer.wte',
     head: 'lm_head',
     tiedUnlessTold: true,
-    layers: c.n_layer,
+    layers: c.num_hidden_layers ?? c.n_layer,
     enter: (x) => plus(x, p.rows('transformer.wpe')),
     layer: (x, layer) => {
       const at = `transformer.h.${layer}`
@@ -271,7 +272,7 @@ function gpt2(c: PlainConfig, p: Parameters): PlainFamily {
       const [q, k, v] = [0, 1, 2].map((i) => columns(joint, i * width, (i + 1) * width))
       let scale = c.scale_attn_weights === false ? 1 : headSize ** -0.5
       if (c.scale_attn_by_inverse_layer_idx) scale /= layer + 1
-      const sizes = { heads: c.n_head, keyValueHeads: c.n_head, headSize, scale, rotate: unrotated }
+      const sizes = { heads, keyValueHeads: heads, headSize, scale, rotate: unrotated }
       const h = plus(x, p.conv(attention(q!, k!, v!, sizes), `${at}.attn.c_proj`))
       const up = p.conv(p.layer(h, `${at}.ln_2`, epsilon), `${at}.mlp.c_fc`)
       return plus(h, p.conv(map(up, act), `${at}.mlp.c_proj`))
@@ -296,10 +297,13 @@ function gptNeox(c: PlainConfig, p: Parameters): PlainFamily {
   const heads: number = c.num_attention_heads
   const headSize = c.hidden_size / heads
   const epsilon = c.layer_norm_eps ?? 1e-5
-  const rotate = rotation(c, headSize, {
-    theta: c.rotary_emb_base ?? 10_000,
-    part: c.rotary_pct ?? 0.25,
-  })
+  // `GPTNeoXConfig` sets the general names from its own.
+  const named = {
+    ...c,
+    rope_theta: c.rotary_emb_base ?? 10_000,
+    partial_rotary_factor: c.rotary_pct ?? 0.25,
+  }
+  const rotate = rotation(named, headSize)
   const init = { heads, keyValueHeads: heads, headSize, scale: headSize ** -0.5, rotate }
   const act = PLAIN_ACTIVATIONS[c.hidden_act ?? 'gelu']!
   return {
@@ -333,22 +337,34 @@ function opt(c: PlainConfig, p: Parameters): PlainFamily {
   const headSize = c.hidden_size / heads
   const init = { heads, keyValueHeads: heads, headSize, scale: headSize ** -0.5, rotate: unrotated }
   const act = PLAIN_ACTIVATIONS[c.activation_function ?? 'relu']!
+  const first = c.do_layer_norm_before ?? true
+  const projected = (c.word_embed_proj_dim ?? c.hidden_size) !== c.hidden_size
   return {
     embedding: 'model.decoder.embed_tokens',
     head: 'lm_head',
     tiedUnlessTold: true,
     layers: c.num_hidden_layers,
-    enter: (x) => plus(x, p.rows('model.decoder.embed_positions').slice(2)),
+    enter: (x) =>
+      plus(
+        projected ? p.linear(x, 'model.decoder.project_in') : x,
+        p.rows('model.decoder.embed_positions').slice(2),
+      ),
     layer: (x, layer) => {
       const at = `model.decoder.layers.${layer}`
-      const read = p.layer(x, `${at}.self_attn_layer_norm`, 1e-5)
+      const before = (y: Rows, norm: string) => (first ? p.layer(y, `${at}.${norm}`, 1e-5) : y)
+      const after = (y: Rows, norm: string) => (first ? y : p.layer(y, `${at}.${norm}`, 1e-5))
+      const read = before(x, 'self_attn_layer_norm')
       const [q, k, v] = ['q', 'k', 'v'].map((n) => p.linear(read, `${at}.self_attn.${n}_proj`))
-      const h = plus(x, p.linear(attention(q!, k!, v!, init), `${at}.self_attn.out_proj`))
-      const up = p.linear(p.layer(h, `${at}.final_layer_norm`, 1e-5), `${at}.fc1`)
-      return plus(h, p.linear(map(up, act), `${at}.fc2`))
+      const mixed = p.linear(attention(q!, k!, v!, init), `${at}.self_attn.out_proj`)
+      const h = after(plus(x, mixed), 'self_attn_layer_norm')
+      const up = p.linear(before(h, 'final_layer_norm'), `${at}.fc1`)
+      return after(plus(h, p.linear(map(up, act), `${at}.fc2`)), 'final_layer_norm')
     },
-    leave: (x) =>
-      c._remove_final_layer_norm ? x : p.layer(x, 'model.decoder.final_layer_norm', 1e-5),
+    leave: (x) => {
+      const bare = c._remove_final_layer_norm || !first
+      const y = bare ? x : p.layer(x, 'model.decoder.final_layer_norm', 1e-5)
+      return projected ? p.linear(y, 'model.decoder.project_out') : y
+    },
   }
 }
 
@@ -366,7 +382,7 @@ function alibi(heads: number): number[] {
 }
 
 function bloom(c: PlainConfig, p: Parameters): PlainFamily {
-  const heads: number = c.n_head ?? c.num_attention_heads
+  const heads: number = c.num_attention_heads ?? c.n_head
   const headSize = (c.n_embed ?? c.hidden_size) / heads
   const epsilon = c.layer_norm_epsilon ?? 1e-5
   const slopes = alibi(heads)
@@ -382,7 +398,7 @@ function bloom(c: PlainConfig, p: Parameters): PlainFamily {
     embedding: 'transformer.word_embeddings',
     head: 'lm_head',
     tiedUnlessTold: true,
-    layers: c.n_layer ?? c.num_hidden_layers,
+    layers: c.num_hidden_layers ?? c.n_layer,
     enter: (x) => p.layer(x, 'transformer.word_embeddings_layernorm', epsilon),
     layer: (x, layer) => {
       const at = `transformer.h.${layer}`

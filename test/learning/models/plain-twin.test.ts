@@ -57,6 +57,10 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
     { ...TINY.gpt2, scale_attn_weights: false, activation_function: 'relu', n_inner: 20 },
   ],
   [
+    'gpt2, sizes by two names',
+    { ...TINY.gpt2, hidden_size: 12, num_hidden_layers: 1, num_attention_heads: 2 },
+  ],
+  [
     'llama, biases everywhere, wide heads, exact GELU',
     {
       ...TINY.llama,
@@ -69,6 +73,14 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
   [
     'llama, linear rope',
     { ...TINY.llama, rope_parameters: { rope_type: 'linear', factor: 3, rope_theta: 100 } },
+  ],
+  [
+    'llama, rope by two names',
+    {
+      ...TINY.llama,
+      rope_scaling: { type: 'linear', factor: 2 },
+      rope_parameters: { rope_type: 'linear', factor: 3, rope_theta: 100 },
+    },
   ],
   [
     'llama, rope of Llama 3',
@@ -146,6 +158,18 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
     },
   ],
   [
+    'gpt_neox, general names beside its own',
+    { ...TINY.gpt_neox, rotary_emb_base: 50, rope_theta: 5_000, partial_rotary_factor: 1 },
+  ],
+  [
+    'opt, normalised afterwards, a narrower embedding',
+    { ...TINY.opt, do_layer_norm_before: false, word_embed_proj_dim: 8 },
+  ],
+  [
+    'opt, a wider embedding, untied',
+    { ...TINY.opt, word_embed_proj_dim: 24, tie_word_embeddings: false },
+  ],
+  [
     'opt, no biases, no last normalisation, untied',
     {
       ...TINY.opt,
@@ -163,6 +187,10 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
       n_head: 5,
       apply_residual_connection_post_layernorm: true,
     },
+  ],
+  [
+    'bloom, sizes by two names',
+    { ...TINY.bloom, n_embed: 20, num_hidden_layers: 1, num_attention_heads: 5 },
   ],
   [
     'phi, grouped and normalised heads, tied',
