@@ -41,6 +41,7 @@ export {
 export { LoopMonitor } from './loop-monitor.ts'
 export { packagePath, packageVersion } from './package-root.ts'
 export { createRandom, type Random } from './random.ts'
+export { cut, type Range } from './ranges.ts'
 export { type JsonReading, readJson } from './read-json.ts'
 export { openRegularFile, readRegularFile } from './regular-files.ts'
 export { importError } from './rows/import-error.ts'

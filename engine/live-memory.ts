@@ -1,6 +1,6 @@
+import { cut, type Range } from '#base'
 import type { Node } from './node.ts'
 import type { Program } from './program.ts'
-import { cut, type Range } from './ranges.ts'
 import { schedule } from './schedule.ts'
 import { sizeOf } from './tensor.ts'
 

@@ -1,5 +1,4 @@
-import { bytesOf, concatBytes } from '#base'
-import type { Range } from './ranges.ts'
+import { bytesOf, concatBytes, type Range } from '#base'
 import { type Tensor, tensor } from './tensor.ts'
 import { chunksOf, rowsOf } from './weight-rows.ts'
 import {

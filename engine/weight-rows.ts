@@ -1,4 +1,4 @@
-import { cut, type Range } from './ranges.ts'
+import { cut, type Range } from '#base'
 import {
   type Blocks,
   type Bytes,

@@ -1,9 +1,9 @@
+import type { Range } from '#base'
 import { logitBlocks } from '../live-memory.ts'
 import type { Node, NodeOf } from '../node.ts'
-import type { Range } from '../ranges.ts'
 import { lowerProduct, lowerProductByRows } from './lower-product.ts'
 import { type Lowering, MICROSOFT } from './lowering.ts'
-import { blocksOf, lowerQuantisedGather } from './quantised-weights.ts'
+import { lowerGather } from './quantised-weights.ts'
 
 type CrossEntropy = (NodeOf<'linearCrossEntropy'> | NodeOf<'linearCrossEntropySlope'>) & Node
 
@@ -176,19 +176,9 @@ class PartLowering {
 
   /** w[ids], [m, H]. */
   #headRows(ids: string): string {
-    const w = this.#node.inputs[1]
+    const node = this.#node
     const suffix = this.#suffix('targets')
-    const blocks = blocksOf(w, this.#lowering)
-    if (blocks)
-      return lowerQuantisedGather(
-        { node: this.#node, table: w, ids, suffix },
-        blocks,
-        this.#lowering,
-      )
-    return this.#lowering.emit(this.#node, 'Gather', {
-      inputs: [this.#lowering.value(w), ids],
-      suffix,
-    })
+    return lowerGather({ node, table: node.inputs[1], ids, suffix }, this.#lowering)
   }
 
   #rowsOf(operand: Node, value: string, name: string): string {

@@ -1,6 +1,5 @@
-import { bytesOf } from '#base'
+import { bytesOf, type Range } from '#base'
 import type { Node, NodeOf } from '../node.ts'
-import type { Range } from '../ranges.ts'
 import { rowsOf } from '../weight-rows.ts'
 import { lowerFloatProduct } from './lower-float-product.ts'
 import type { Lowering } from './lowering.ts'

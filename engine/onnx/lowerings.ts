@@ -9,7 +9,7 @@ import { lowerSlice } from './lower-slice.ts'
 import { type Lowering, MICROSOFT } from './lowering.ts'
 import { type Attributes, ONNX_TYPE } from './onnx-graph.ts'
 import { onnxName } from './onnx-name.ts'
-import { blocksOf, dequantised, lowerQuantisedGather } from './quantised-weights.ts'
+import { dequantised, lowerGather } from './quantised-weights.ts'
 
 /** Weights from this many elements on stay outside the encoded model. */
 const EXTERNAL_SIZE = 1_024
@@ -205,10 +205,8 @@ export const lowerings: OperatorTable<[Lowering], string | undefined> = {
   max: reduce('ReduceMax'),
 
   gather: (node, lowering) => {
-    const blocks = blocksOf(node.inputs[0], lowering)
-    if (!blocks) return lowering.emit(node, 'Gather')
-    const ids = lowering.value(node.inputs[1])
-    return lowerQuantisedGather({ node, table: node.inputs[0], ids }, blocks, lowering)
+    const [table, ids] = node.inputs
+    return lowerGather({ node, table, ids: lowering.value(ids) }, lowering)
   },
   gatherLast: (node, lowering) =>
     lowering.emit(node, 'GatherElements', { attributes: { axis: -1 } }),

@@ -1,5 +1,5 @@
+import type { Range } from '#base'
 import type { Node } from '../node.ts'
-import type { Range } from '../ranges.ts'
 import { type Shape, sizeOf } from '../tensor.ts'
 import { chunksOf, rowsOf } from '../weight-rows.ts'
 import type { Blocks, QuantisedTensor } from '../weights.ts'
@@ -14,6 +14,15 @@ const INT8_ACCURACY = 4
 export interface NamedBlocks {
   readonly name: string
   readonly weight: QuantisedTensor
+}
+
+/** Rows of a table to be written for `node`. */
+interface Gathering {
+  readonly node: Node
+  readonly table: Node
+  /** The value of the ids. */
+  readonly ids: string
+  readonly suffix?: string
 }
 
 /** The blocks of a weight that is stored so; undefined for every other node. */
@@ -83,23 +92,17 @@ function productByChunks(
   return lowering.emit(node, 'Sum', { inputs, suffix })
 }
 
-/** Rows of a weight in blocks, as floats. */
-export function lowerQuantisedGather(
-  gather: {
-    readonly node: Node
-    readonly table: Node
-    readonly ids: string
-    readonly suffix?: string
-  },
-  { name, weight }: NamedBlocks,
+/** table[ids] for `node`: rows of floats, whatever the table is stored as. */
+export function lowerGather(
+  { node, table, ids, suffix = '' }: Gathering,
   lowering: Lowering,
 ): string {
-  const { node, table, ids, suffix = '' } = gather
+  const { name, weight } = blocksOf(table, lowering) ?? {}
+  const alongRows = weight?.alongRows
+  if (weight === undefined || alongRows === undefined)
+    return lowering.emit(node, 'Gather', { inputs: [lowering.value(table), ids], suffix })
   const [rows, columns] = weight.shape as [number, number]
   const { bits, blockSize } = weight.format
-  const { alongRows } = weight
-  if (alongRows === undefined)
-    return lowering.emit(node, 'Gather', { inputs: [lowering.value(table), ids], suffix })
   const values = lowering.once(`${name}:rows`, () =>
     lowering.graph.addExternal(`${name}:rows`, 'uint8', alongRows.values, [
       rows,

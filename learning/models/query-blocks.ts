@@ -1,3 +1,5 @@
+import { cut } from '#base'
+
 /** Queries of a row, [start, end), and the keys that they can see between them, [firstKey, end). */
 export interface QueryBlock {
   readonly start: number
@@ -13,10 +15,7 @@ const BLOCK = 256
  * keys need not be computed, and with a window only those within it.
  */
 export function queryBlocks(length: number, window = length): readonly QueryBlock[] {
-  const blocks: QueryBlock[] = []
-  for (let start = 0; start < length; start += BLOCK) {
-    const end = Math.min(start + BLOCK, length)
-    blocks.push({ start, end, firstKey: Math.max(0, start - window + 1) })
-  }
-  return blocks
+  return cut(length, BLOCK).map(([start, end]) => {
+    return { start, end, firstKey: Math.max(0, start - window + 1) }
+  })
 }
