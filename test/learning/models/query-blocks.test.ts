@@ -1,19 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import {
-  createExecutor,
-  createProgram,
-  gatherLast,
-  gradients,
-  input,
-  logSoftmax,
-  mean,
-  type Node,
-  negate,
-  tensor,
-  variable,
-} from '#engine'
-import { createScope, type Family, type HfConfig } from '#learning/models'
+import { createExecutor, tensor } from '#engine'
+import type { Family, HfConfig } from '#learning/models'
 import { forward, largestDifference } from './forward.ts'
+import { lossAndGradients } from './loss-and-gradients.ts'
 import { plainForward } from './plain-forward.ts'
 import { randomModel } from './random-model.ts'
 import { TINY } from './tiny-models.ts'
@@ -53,28 +42,9 @@ describe.each(LONG)('a row of several blocks of queries: %s', (family, config) =
 
     /** By parameter: the gradient of the mean loss of all tokens, laid out in `batch` rows. */
     async function gradientOf(batch: number, segmentOf: (token: number) => number) {
-      const made = new Map<string, Node>()
-      const scope = createScope((name, shape) => {
-        const node = variable(name, shape)
-        made.set(name, node)
-        return node
-      })
-      const shape = [batch, LENGTH / batch]
-      const grid = (name: string) => input(name, shape, 'int32')
-      const { states } = model.hidden(
-        { tokens: grid('tokens'), positions: grid('positions'), segments: grid('segments') },
-        scope,
-      )
-      const targets = input('targets', [LENGTH, 1], 'int32')
-      const loss = negate(mean(gatherLast(logSoftmax(model.logits(states, scope)), targets)))
-      const names = [...made.keys()]
-      const slopes = gradients(
-        loss,
-        names.map((name) => made.get(name)!),
-      )
-      const outputs = Object.fromEntries(names.map((name, i) => [name, slopes[i]!]))
-      const executor = createExecutor('onnxruntime', { threads: 1 })
-      const session = await executor.compile(createProgram({ outputs }))
+      const shape = [batch, LENGTH / batch] as const
+      const { program, names } = lossAndGradients(model, shape)
+      const session = await createExecutor('onnxruntime', { threads: 1 }).compile(program)
       await session.writeVariables(weights)
       const ids = (of: (token: number) => number, dimensions: readonly number[]) =>
         tensor(

@@ -1,23 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '#base'
-import {
-  createExecutor,
-  createProgram,
-  gatherLast,
-  gradients,
-  input,
-  logSoftmax,
-  mean,
-  type Node,
-  negate,
-  type Tensor,
-  tensor,
-  variable,
-} from '#engine'
+import { createExecutor, type Tensor, tensor } from '#engine'
 import type { PackedBatch } from '#learning/data'
 import { createAdapter, type LoraSpec, toLeaves, withAdapters } from '#learning/lora'
 import { type CausalModel, createScope } from '#learning/models'
 import { TrainStep } from '#learning/train'
+import { lossAndGradients } from './loss-and-gradients.ts'
 import { randomModel } from './random-model.ts'
 import { FAMILIES, TINY } from './tiny-models.ts'
 
@@ -50,27 +38,11 @@ describe.each(FAMILIES)('%s', (family) => {
   const values = new Map([...weights, ...leaves])
 
   it('the gradient of a packed row says how the loss moves, by parameters and adapters', async () => {
-    const made = new Map<string, Node>()
-    const make = (name: string, shape: readonly number[]) => {
-      const node = variable(name, shape)
-      made.set(name, node)
-      return node
-    }
-    const scope = withAdapters(createScope(make), model, [{ name: 'own', spec }], make)
-    const grid = (name: string) => input(name, [1, LENGTH], 'int32')
-    const { states } = model.hidden(
-      { tokens: grid('tokens'), positions: grid('positions'), segments: grid('segments') },
-      scope,
+    const { program, names } = lossAndGradients(model, [1, LENGTH], (make) =>
+      withAdapters(createScope(make), model, [{ name: 'own', spec }], make),
     )
-    const targets = input('targets', [LENGTH, 1], 'int32')
-    const loss = negate(mean(gatherLast(logSoftmax(model.logits(states, scope)), targets)))
-    const names = [...made.keys()]
-    expect(names.sort()).toEqual([...values.keys()].sort())
-    const outputs: Record<string, Node> = { loss }
-    const wrt = names.map((name) => made.get(name)!)
-    for (const [i, gradient] of gradients(loss, wrt).entries()) outputs[names[i]!] = gradient
-    const executor = createExecutor('onnxruntime', { threads: 1 })
-    const session = await executor.compile(createProgram({ outputs }))
+    expect([...names].sort()).toEqual([...values.keys()].sort())
+    const session = await createExecutor('onnxruntime', { threads: 1 }).compile(program)
 
     const row = (ids: readonly number[]) => tensor(Int32Array.from(ids), [1, LENGTH])
     const run = () =>
