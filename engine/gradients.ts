@@ -3,6 +3,7 @@ import {
   add,
   addScaled,
   concat,
+  constant,
   divide,
   equal,
   erf,
@@ -134,6 +135,9 @@ function plus(a: Node, b: Node): Node {
 function isPerRow(scale: Node, x: Node): boolean {
   return x.shape.length > 0 && sameShape(scale.shape, [...x.shape.slice(0, -1), 1])
 }
+
+/** The rows of a table this small are added up by a product with ones and zeros: a scatter goes number by number. */
+const FEW_ROWS = 2_048
 
 /**
  * By operator: from `g`, the gradient by the result `y`, the gradients by the operands in their order; missing where
@@ -309,7 +313,14 @@ const rules: OperatorTable<[g: Node], readonly Node[]> = {
   gather: ({ inputs: [table, ids] }, g) => {
     const [rows = 1, ...row] = table.shape
     const count = sizeOf(ids.shape)
-    return [scatterAdd(rows, reshape(ids, [count]), reshape(g, [count, ...row]))]
+    if (rows > FEW_ROWS)
+      return [scatterAdd(rows, reshape(ids, [count]), reshape(g, [count, ...row]))]
+    const all = constant(
+      Int32Array.from({ length: rows }, (_, id) => id),
+      [rows, 1],
+    )
+    const isTaken = equal(all, reshape(ids, [1, count]))
+    return [reshape(matmul(isTaken, reshape(g, [count, sizeOf(row)])), table.shape)]
   },
   gatherLast: ({ inputs: [x, ids] }, g) => [scatterAddLast(lastOf(x), ids, g)],
   scatterAdd: ({ inputs: [ids] }, g) => [zeros(ids.shape), gather(g, ids)],
