@@ -32,7 +32,7 @@ export async function trainCurve(
   const contenders: Contender[] = []
   try {
     for (const base of bases) {
-      const told: StepSpec = { ...spec, base, text }
+      const told: StepSpec = { ...spec, base, text: { files: text, steps } }
       const contender = Contender.node(base, ['step', 'run-ours.ts'], told)
       contenders.push(contender)
       await contender.ready()

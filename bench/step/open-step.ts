@@ -3,7 +3,7 @@ import { createRandom } from '#base'
 import { createExecutor, type Executor } from '#engine'
 import { createAdapter, type LoraSpec, toLeaves } from '#learning/lora'
 import { loadCheckpoint, openCheckpoint, openFrozenBase } from '#learning/models'
-import { TrainStep } from '#learning/train'
+import { linearSchedule, TrainStep } from '#learning/train'
 import { QUERY_AND_VALUE } from '../flops.ts'
 import { benchCache } from '../random-checkpoint.ts'
 import { batchShape, madeUpBatch, textBatches } from './batches.ts'
@@ -12,6 +12,9 @@ import type { StepSpec } from './step-spec.ts'
 
 const ADAPTER = 'bench'
 const WEIGHT_DECAY = 0.01
+/** As on a device. */
+const WARMUP_STEPS = 5
+const FLOOR = 0.05
 
 /** Our side, the way the product goes: a checkpoint's folder, a {@link TrainStep} over it, packed batches. */
 export async function openStep(
@@ -20,10 +23,11 @@ export async function openStep(
 ): Promise<Step> {
   const batches = await openBatches(spec)
   const step = await (spec.trained === 'full' ? openFullStep : openLoraStep)(spec, executor)
+  const schedule = spec.text ? linearSchedule(spec.text.steps, WARMUP_STEPS, FLOOR) : () => 1
   let taken = 0
   return async () => {
-    const batch = batches[taken++ % batches.length]!
-    return (await step.run(batch, spec.learningRate)).loss
+    const batch = batches[taken % batches.length]!
+    return (await step.run(batch, spec.learningRate * schedule(taken++))).loss
   }
 }
 
@@ -32,7 +36,7 @@ async function openBatches(spec: StepSpec) {
   const { vocabularySize } = model.config
   const shape = batchShape(spec)
   if (spec.text === undefined) return [madeUpBatch(shape, vocabularySize)]
-  return textBatches(spec.text, shape, vocabularySize, tokenizer)
+  return textBatches(spec.text.files, shape, vocabularySize, tokenizer)
 }
 
 async function openFullStep(spec: StepSpec, executor: Executor): Promise<TrainStep> {
