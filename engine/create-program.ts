@@ -1,5 +1,5 @@
 import { CotuneError } from '#base'
-import { describeNode, type Node, type NodeOf, reachable } from './node.ts'
+import { describeNode, type Node, type NodeOf, type Operator, reachable } from './node.ts'
 import type { Program, ProgramInit } from './program.ts'
 import { verify } from './verify.ts'
 
@@ -28,20 +28,23 @@ function leaves<K extends 'input' | 'weight' | 'variable'>(
   nodes: readonly Node[],
   operator: K,
 ): ReadonlyMap<string, NodeOf<K>> {
-  const byName = new Map<string, NodeOf<K>>()
+  const byName = new Map<string, NodeOf<K> & Node>()
   for (const node of nodes) {
-    if (node.operator !== operator) continue
-    const leaf = node as unknown as NodeOf<K>
-    const { name } = leaf.parameters
+    if (!isOf(node, operator)) continue
+    const { name } = node.parameters
     const other = byName.get(name)
     if (other) {
       throw new CotuneError(
         'ENGINE_PROGRAM_INVALID',
-        `two leaves are called "${name}": ${describeNode(other as unknown as Node)} and ${describeNode(node)}`,
+        `two leaves are called "${name}": ${describeNode(other)} and ${describeNode(node)}`,
         { hint: 'Build a leaf once and share the node.' },
       )
     }
-    byName.set(name, leaf)
+    byName.set(name, node)
   }
   return byName
+}
+
+function isOf<K extends Operator>(node: Node, operator: K): node is NodeOf<K> & Node {
+  return node.operator === operator
 }

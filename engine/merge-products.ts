@@ -15,7 +15,7 @@ export function mergeProducts<Name extends string>(
   roots: Readonly<Record<Name, Node>>,
 ): Readonly<Record<Name, Node>> {
   const order = reachable(Object.values<Node>(roots))
-  const siblings = new Map<number, (NodeOf<'matmul'> & Node)[]>()
+  const siblings = new Map<number, NodeOf<'matmul'>[]>()
   for (const node of order) {
     if (!isNarrow(node)) continue
     const [x] = node.inputs
@@ -49,7 +49,7 @@ export function mergeProducts<Name extends string>(
   return Object.fromEntries(entries) as Record<Name, Node>
 }
 
-function isNarrow(node: Node): node is NodeOf<'matmul'> & Node {
+function isNarrow(node: Node): node is NodeOf<'matmul'> {
   if (node.operator !== 'matmul') return false
   const { transposeA, transposeB, scale } = node.parameters
   const [x, b] = node.inputs

@@ -163,7 +163,7 @@ function* checkFeeds(
 
 function checkWeight(node: NodeOf<'weight'>, value: WeightValue): void {
   if (value.dtype !== 'mapped' && value.dtype !== 'blocks') {
-    checkTensor(node as Node, value)
+    checkTensor(node, value)
     return
   }
   const { format } = node.parameters
@@ -174,7 +174,7 @@ function checkWeight(node: NodeOf<'weight'>, value: WeightValue): void {
         format.bits === value.format.bits &&
         format.blockSize === value.format.blockSize &&
         format.chunkRows === value.format.chunkRows
-  if (!sameFormat || !sameShape(value.shape, node.shape)) throw wrongTensor(node as Node, value)
+  if (!sameFormat || !sameShape(value.shape, node.shape)) throw wrongTensor(node, value)
 }
 
 function checkTensor(node: Node, tensor: Tensor, sizes = new Map<number, number>()): void {

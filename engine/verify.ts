@@ -32,7 +32,7 @@ export function verify(program: Program): void {
     const variable = program.variables.get(name)
     if (!variable) fail(update, `updates "${name}", which is no variable of the program`)
     if (update.dtype !== 'float32' || !sameShape(update.shape, variable.shape)) {
-      fail(update, `updates ${describeNode(variable as unknown as Node)}`)
+      fail(update, `updates ${describeNode(variable)}`)
     }
   }
 }

@@ -7,10 +7,7 @@ import { ONNX_TYPE } from './onnx-graph.ts'
  * ONNX Runtime's GroupQueryAttention. Its joined keys and values, outputs 1 and 2, are left out: the binding for Node.js would copy
  * them out at each run, even into tensors given for them, where the new columns are enough.
  */
-export function lowerCachedAttention(
-  node: NodeOf<'cachedAttention'> & Node,
-  lowering: Lowering,
-): string {
+export function lowerCachedAttention(node: NodeOf<'cachedAttention'>, lowering: Lowering): string {
   const [queries, keys, values, cachedKeys, cachedValues, lengths] = node.inputs
   const { scale, window, softcap, alibiSlopes } = node.parameters
   const [, groups = 1, , headSize = 1] = cachedKeys.shape
@@ -90,11 +87,7 @@ function longest(lengths: Node, lowering: Lowering): string {
  * What ALiBi adds to scores, [1, H, S, total]: slopes times the columns counted from the last one. Softmax does not see what is
  * added to all columns alike, so the queries' own positions do not matter.
  */
-function distances(
-  node: NodeOf<'cachedAttention'> & Node,
-  queries: string,
-  lowering: Lowering,
-): string {
+function distances(node: NodeOf<'cachedAttention'>, queries: string, lowering: Lowering): string {
   const { alibiSlopes = [] } = node.parameters
   const lengths = node.inputs[5]
   return lowering.once(`distances:${lengths.id}:${alibiSlopes}`, () => {

@@ -5,7 +5,7 @@ import { lowerProduct, lowerProductByRows } from './lower-product.ts'
 import { type Lowering, MICROSOFT } from './lowering.ts'
 import { lowerGather } from './quantised-weights.ts'
 
-type CrossEntropy = (NodeOf<'linearCrossEntropy'> | NodeOf<'linearCrossEntropySlope'>) & Node
+type CrossEntropy = NodeOf<'linearCrossEntropy'> | NodeOf<'linearCrossEntropySlope'>
 
 /** What a block of rows gives: names of values. */
 interface Part {
@@ -26,17 +26,14 @@ interface Seen {
 }
 
 /** Joins the blocks' negative log-likelihoods: [M]. */
-export function lowerCrossEntropy(
-  node: NodeOf<'linearCrossEntropy'> & Node,
-  lowering: Lowering,
-): string {
+export function lowerCrossEntropy(node: NodeOf<'linearCrossEntropy'>, lowering: Lowering): string {
   const nats = partsOf(node, lowering).map((part) => part.nats)
   return join(node, nats, lowering)
 }
 
 /** Joins the blocks' slopes: [M, H]. */
 export function lowerCrossEntropySlope(
-  node: NodeOf<'linearCrossEntropySlope'> & Node,
+  node: NodeOf<'linearCrossEntropySlope'>,
   lowering: Lowering,
 ): string {
   const slopes = partsOf(node, lowering).map((part) => part.slope!)

@@ -1,7 +1,7 @@
 import type { Node, NodeOf } from '../node.ts'
 import type { Lowering } from './lowering.ts'
 
-type Slice = NodeOf<'slice'> & Node
+type Slice = NodeOf<'slice'>
 
 /** Slices that share out one axis of an operand become one `Split`: each ONNX node costs time of its own. */
 export function lowerSlice(node: Slice, lowering: Lowering): string {

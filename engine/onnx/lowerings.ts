@@ -38,7 +38,7 @@ const withIntegers = (
 
 const reduce =
   (opType: string) =>
-  (node: NodeOf<'sum' | 'mean' | 'max'> & Node, lowering: Lowering): string =>
+  (node: NodeOf<'sum'> | NodeOf<'mean'> | NodeOf<'max'>, lowering: Lowering): string =>
     withIntegers(node, lowering, opType, [node.parameters.axes], {
       keepdims: node.parameters.keepDims ? 1 : 0,
     })
