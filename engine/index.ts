@@ -14,11 +14,15 @@ export { gradients } from './gradients.ts'
 export { peakLiveBytes } from './live-memory.ts'
 export { mergeProducts } from './merge-products.ts'
 export type { Node, NodeOf, Operator } from './node.ts'
-export { type EngineInfo, type OpenExecutorInit, openExecutor } from './open-executor.ts'
+export {
+  type EngineInfo,
+  type OpenExecutorInit,
+  type OpenedExecutor,
+  openExecutor,
+} from './open-executor.ts'
 export {
   type AdamWOptions,
   adamW,
-  globalNorm,
   type OptimiserStep,
 } from './optimiser.ts'
 export { printProgram } from './print.ts'
@@ -28,7 +32,6 @@ export { type Recompute, recompute } from './recompute.ts'
 export {
   type DType,
   type Shape,
-  sameShape,
   sizeOf,
   type Tensor,
   tensor,

@@ -19,14 +19,17 @@ export interface EngineInfo {
   readonly probes: readonly ProviderProbe[]
 }
 
+export interface OpenedExecutor {
+  readonly executor: Executor
+  readonly info: EngineInfo
+}
+
 /**
  * An executor on hardware that was found to work.
  *
  * @throws ENGINE_PROVIDER_MISSING, ENGINE_TENSORFLOW_MISSING
  */
-export async function openExecutor(
-  init: OpenExecutorInit,
-): Promise<{ readonly executor: Executor; readonly info: EngineInfo }> {
+export async function openExecutor(init: OpenExecutorInit): Promise<OpenedExecutor> {
   const { executor: name = 'onnxruntime', provider: wanted = 'cpu', ...options } = init
   if (name === 'tensorflow') {
     const { backend, reason } = await loadTensorflow()

@@ -21,12 +21,7 @@ import {
 import { describeNode, type Node } from './node.ts'
 import { type Shape, sizeOf } from './tensor.ts'
 
-/** The square root of the sum of all squares: a scalar. */
-export function globalNorm(gradients: readonly Node[]): Node {
-  return rootOfSum(gradients.map(square))
-}
-
-/** All in one sum, so that none of them has to wait for another to be there. */
+/** A scalar. All in one sum, so that none of them has to wait for another to be there. */
 function rootOfSum(squares: readonly Node[]): Node {
   const sums = squares.map((each) => reshape(sum(each), [1]))
   return sqrt(sum(concat(sums, 0), undefined, { keepDims: false }))

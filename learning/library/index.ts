@@ -1,5 +1,4 @@
 export { type AddedModel, addModel } from './add-model.ts'
-export { sha256OfFile } from './hash-file.ts'
 export { importModel } from './import-model.ts'
 export type { ModelFile } from './manifest.ts'
 export {

@@ -34,10 +34,7 @@ export function targetsOf(model: CausalModel, spec: LoraSpec): readonly Linear[]
 }
 
 /** Names and shapes of an adapter's tensors: A [rank, input], B [output, rank]. */
-export function adapterShapes(
-  model: CausalModel,
-  spec: LoraSpec,
-): ReadonlyMap<string, readonly number[]> {
+function adapterShapes(model: CausalModel, spec: LoraSpec): ReadonlyMap<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>()
   for (const { name, inputSize, outputSize } of targetsOf(model, spec)) {
     shapes.set(loraA(name), [spec.rank, inputSize])

@@ -1,6 +1,5 @@
 export {
   type AdapterWeights,
-  adapterShapes,
   checkAdapter,
   createAdapter,
   type LoraSpec,
@@ -18,7 +17,6 @@ export {
 export { mergeAdapter } from './merge-adapter.ts'
 export {
   type AdapterLayer,
-  adapterLeaf,
   fromLeaves,
   toLeaves,
   withAdapters,

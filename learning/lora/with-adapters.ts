@@ -10,7 +10,7 @@ export interface AdapterLayer {
 }
 
 /** What the leaf of a stacked adapter's tensor is called: `<adapter>/<tensor>`. */
-export const adapterLeaf = (adapter: string, tensorName: string) => `${adapter}/${tensorName}`
+const adapterLeaf = (adapter: string, tensorName: string) => `${adapter}/${tensorName}`
 
 /**
  * `base` with adapters on its linear layers. Each of their tensors is asked of `leaf` once, under its leaf's name;
