@@ -1,6 +1,6 @@
 import type { GenerateOptions, Sampling } from '#learning/generate'
 import { renderPrompt } from '#learning/text'
-import { createGenerator, type EvaluateInit } from './evaluate-model.ts'
+import { type CreateGeneratorInit, createGenerator } from './create-generator.ts'
 
 /** How an answer is made and shown. */
 export type AnswerOptions = Pick<GenerateOptions, 'stop'> & {
@@ -10,9 +10,11 @@ export type AnswerOptions = Pick<GenerateOptions, 'stop'> & {
 
 /** One answer, of the most probable tokens unless told otherwise; streamed if asked for. */
 export async function answerPrompt(
-  init: Pick<EvaluateInit, 'model' | 'tuned' | 'executor' | 'length' | 'signal'> & {
-    readonly prompt: { readonly instruction: string; readonly input: string }
-  } & AnswerOptions,
+  init: Omit<CreateGeneratorInit, 'batch'> &
+    AnswerOptions & {
+      readonly prompt: { readonly instruction: string; readonly input: string }
+      readonly signal?: AbortSignal
+    },
 ): Promise<string> {
   const generator = await createGenerator({ ...init, batch: 1 })
   try {

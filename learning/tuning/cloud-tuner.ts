@@ -1,14 +1,20 @@
 import { closeOnFailure, createRandom } from '#base'
-import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } from '#engine'
+import {
+  type EngineInfo,
+  type Executor,
+  type OpenExecutorInit,
+  type OpenedExecutor,
+  openExecutor,
+} from '#engine'
 import { type AggregationStrategy, applyDelta, createAggregator } from '#learning/aggregate'
 import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
 import { type AnswerOptions, answerPrompt } from './answer.ts'
+import { batchShape } from './batch-shape.ts'
 import { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
-import { Learner } from './learner.ts'
+import { commonInit, Learner } from './learner.ts'
 import { learnMutually, teacherShape } from './mutual-learning.ts'
 import { type TuningSettings, tuningSettings } from './settings.ts'
-import { batchShape } from './steps.ts'
 import {
   describeModel,
   everyLinear,
@@ -29,14 +35,15 @@ export interface CloudTunerInit {
   readonly engine?: OpenExecutorInit
 }
 
-interface Tuned {
+/** What the cloud peer has learnt so far. */
+interface Learnt {
   /** The large model's adapter. */
   readonly state?: AdapterWeights | undefined
   /** The proxy model's shared adapter; undefined before the first round. */
   readonly shared?: AdapterWeights | undefined
 }
 
-export interface CloudTuneInit extends Tuned {
+export interface CloudTuneInit extends Learnt {
   /** Public rows; at most `cloudExamples` of them, another sample each round. */
   readonly examples: readonly Example[]
   /** From 1. */
@@ -63,7 +70,7 @@ export class CloudTuner {
     llm: TunedModel,
     dpm: TunedModel,
     settings: TuningSettings,
-    { executor, info }: Awaited<ReturnType<typeof openExecutor>>,
+    { executor, info }: OpenedExecutor,
   ) {
     this.#llm = llm
     this.#dpm = dpm
@@ -116,32 +123,7 @@ export class CloudTuner {
     readonly metrics: Readonly<Record<string, number>>
   }> {
     const { settings } = this
-    const shape = batchShape(settings)
-    const { recompute, packWeights, accumulate } = settings
-    const lora = {
-      executor: this.#executor,
-      shape,
-      base: 'frozen' as const,
-      recompute,
-      packWeights,
-      accumulate,
-    }
-    // The large model has a gate of its own here: most of what the proxy says, it knows better.
-    const teacher = teacherShape(settings, shape, settings.gate !== 'none')
-    const llm = await Learner.create({
-      ...lora,
-      model: this.#llm,
-      adapters: [{ name: OWN, spec: this.#llmSpec, trained: true }],
-      teacher,
-    })
-    const dpm = await closeOnFailure(llm, () =>
-      Learner.create({
-        ...lora,
-        model: this.#dpm,
-        adapters: [{ name: SHARED_ADAPTER, spec: this.#spec, trained: true }],
-        teacher,
-      }),
-    )
+    const [llm, dpm] = await this.#learners()
     try {
       const state = init.state ?? initialAdapter(this.#llm, this.#llmSpec, OWN)
       await llm.write(toLeaves(OWN, state))
@@ -161,7 +143,7 @@ export class CloudTuner {
           kdWeight: settings.dpmKdWeight,
         },
         epochs: settings.cloudEpochs,
-        shape,
+        shape: batchShape(settings),
         settings,
       })
       return {
@@ -176,7 +158,7 @@ export class CloudTuner {
   }
 
   async evaluate(
-    init: Tuned & {
+    init: Learnt & {
       readonly model: 'llm' | 'dpm'
       readonly examples: readonly Example[]
       readonly onProgress?: OnProgress
@@ -189,7 +171,7 @@ export class CloudTuner {
 
   /** Answers one prompt. */
   async answer(
-    init: Tuned & {
+    init: Learnt & {
       readonly model: 'llm' | 'dpm'
       readonly prompt: { readonly instruction: string; readonly input: string }
       readonly signal?: AbortSignal
@@ -202,6 +184,19 @@ export class CloudTuner {
   /** Nothing is held between calls; here so that a tuner may hold something one day. */
   async close(): Promise<void> {}
 
+  async #learners(): Promise<readonly [llm: Learner, dpm: Learner]> {
+    const common = commonInit(this.#executor, this.settings)
+    // The large model has a gate of its own here: most of what the proxy says, it knows better.
+    const teacher = teacherShape(this.settings, common.shape, this.settings.gate !== 'none')
+    const learner = (model: TunedModel, name: string, spec: LoraSpec) => {
+      const adapters = [{ name, spec, trained: true }]
+      return Learner.create({ ...common, model, base: 'frozen', adapters, teacher })
+    }
+    const llm = await learner(this.#llm, OWN, this.#llmSpec)
+    const dpm = await closeOnFailure(llm, () => learner(this.#dpm, SHARED_ADAPTER, this.#spec))
+    return [llm, dpm]
+  }
+
   #shared(shared: AdapterWeights | undefined): AdapterWeights {
     return shared ?? initialAdapter(this.#dpm, this.#spec, SHARED_ADAPTER)
   }
@@ -210,7 +205,7 @@ export class CloudTuner {
     model,
     state,
     shared,
-  }: Tuned & { readonly model: 'llm' | 'dpm' }): Pick<EvaluateInit, 'model' | 'tuned'> {
+  }: Learnt & { readonly model: 'llm' | 'dpm' }): Pick<EvaluateInit, 'model' | 'tuned'> {
     const adapter =
       model === 'llm'
         ? { name: OWN, spec: this.#llmSpec, weights: state }

@@ -1,11 +1,18 @@
 import { closeOnFailure } from '#base'
-import { type EngineInfo, type Executor, type OpenExecutorInit, openExecutor } from '#engine'
+import {
+  type EngineInfo,
+  type Executor,
+  type OpenExecutorInit,
+  type OpenedExecutor,
+  openExecutor,
+} from '#engine'
 import type { Example } from '#learning/data'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
 import { adapterDelta } from './adapter-delta.ts'
 import { type AnswerOptions, answerPrompt } from './answer.ts'
+import { batchShape } from './batch-shape.ts'
 import { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
-import { Learner, type LearnerInit } from './learner.ts'
+import { commonInit, Learner, type LearnerInit } from './learner.ts'
 import {
   learnAlone,
   learnMutually,
@@ -14,7 +21,6 @@ import {
 } from './mutual-learning.ts'
 import { type TuningSettings, tuningSettings } from './settings.ts'
 import { SmallModel } from './small-model.ts'
-import { batchShape } from './steps.ts'
 import { tuneDomain } from './tune-domain.ts'
 import {
   describeModel,
@@ -74,7 +80,7 @@ export class DeviceTuner {
     slm: TunedModel,
     dpm: TunedModel,
     settings: TuningSettings,
-    { executor, info }: Awaited<ReturnType<typeof openExecutor>>,
+    { executor, info }: OpenedExecutor,
   ) {
     this.#slm = new SmallModel(slm, settings)
     this.#dpm = dpm
@@ -108,20 +114,17 @@ export class DeviceTuner {
   async tune(init: TuneInit): Promise<TuneResult> {
     const shared = init.shared ?? initialAdapter(this.#dpm, this.#spec, SHARED_ADAPTER)
     const { domain, dstLoss } = await this.#tuneDomain(init, shared)
-    const shape = batchShape(this.settings)
-    const executor = this.#executor
+    const common = commonInit(this.#executor, this.settings)
     const { gate } = this.settings
     const slm = await Learner.create({
+      ...common,
       ...this.#slm.learner(),
-      ...this.#memory(),
-      executor,
-      shape,
-      teacher: teacherShape(this.settings, shape, gate === 'both'),
+      teacher: teacherShape(this.settings, common.shape, gate === 'both'),
     })
     const dpm = await closeOnFailure(slm, () =>
       Learner.create({
         ...this.#proxy(SHARED_ADAPTER),
-        teacher: teacherShape(this.settings, shape, gate !== 'none'),
+        teacher: teacherShape(this.settings, common.shape, gate !== 'none'),
       }),
     )
     try {
@@ -149,14 +152,8 @@ export class DeviceTuner {
   async baseline(
     init: Pick<TuneInit, 'examples' | 'rounds' | 'seed' | 'onProgress' | 'signal'>,
   ): Promise<{ readonly state: DeviceState; readonly slmSteps: number }> {
-    const shape = batchShape(this.settings)
-    const executor = this.#executor
-    const slm = await Learner.create({
-      ...this.#slm.learner(),
-      ...this.#memory(),
-      executor,
-      shape,
-    })
+    const common = commonInit(this.#executor, this.settings)
+    const slm = await Learner.create({ ...common, ...this.#slm.learner() })
     try {
       await slm.write(this.#slm.toVariables(undefined))
       let slmSteps = 0
@@ -218,22 +215,15 @@ export class DeviceTuner {
   /** The proxy model with both adapters, of which one is trained. */
   #proxy(trained: typeof SHARED_ADAPTER | typeof DOMAIN): LearnerInit {
     return {
+      ...commonInit(this.#executor, this.settings),
       model: this.#dpm,
-      executor: this.#executor,
-      shape: batchShape(this.settings),
       base: 'frozen',
-      ...this.#memory(),
       adapters: [SHARED_ADAPTER, DOMAIN].map((name) => ({
         name,
         spec: this.#spec,
         trained: name === trained,
       })),
     }
-  }
-
-  #memory(): Pick<LearnerInit, 'recompute' | 'packWeights' | 'accumulate'> {
-    const { recompute, packWeights, accumulate } = this.settings
-    return { recompute, packWeights, accumulate }
   }
 
   #schedule(

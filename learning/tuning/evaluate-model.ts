@@ -1,38 +1,27 @@
-import { closeOnFailure } from '#base'
-import type { Executor, Tensor } from '#engine'
+import type { Executor } from '#engine'
 import { type Example, encodeExample, packExamples } from '#learning/data'
 import { scorePredictions } from '#learning/evaluate'
-import { Generator } from '#learning/generate'
-import { type AdapterLayer, type AdapterWeights, toLeaves } from '#learning/lora'
+import { toLeaves } from '#learning/lora'
 import { renderPrompt } from '#learning/text'
 import { ForwardPass } from '#learning/train'
-import { batchShape } from './steps.ts'
+import { batchShape } from './batch-shape.ts'
+import { createGenerator } from './create-generator.ts'
+import { type Tuned, withParameters } from './tuned.ts'
 import type { TunedModel } from './tuned-model.ts'
 import type { OnProgress, Scores } from './types.ts'
-
-/** What lies on top of a base. */
-export interface Tuned {
-  /** Parameters that replace the base's own, after full tuning. */
-  readonly parameters?: ReadonlyMap<string, Tensor>
-  readonly adapters?: readonly TunedAdapter[]
-}
-
-export interface TunedAdapter extends AdapterLayer {
-  readonly weights: AdapterWeights
-}
 
 export interface EvaluateInit {
   readonly model: TunedModel
   readonly tuned?: Tuned
   readonly examples: readonly Example[]
   readonly executor: Executor
-  /** Tokens of a row when the perplexity is measured, and nearly those of a prompt. */
+  /** Tokens of a row when the perplexity is measured, and nearly those of a prompt; 128 unless told. */
   readonly length?: number
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
 
-const MAX_NEW = 40
+const DEFAULT_LENGTH = 128
 const BATCH = 32
 
 /**
@@ -40,17 +29,15 @@ const BATCH = 32
  * tokenizers.
  */
 export async function evaluateModel(init: EvaluateInit): Promise<Scores> {
-  const predictions = await predict(init)
-  const { em, rougeL } = scorePredictions(init.examples, predictions)
-  return {
-    em,
-    rougeL,
-    examples: init.examples.length,
-    perplexityPerByte: await perplexityPerByte(init),
-  }
+  const sized = { length: DEFAULT_LENGTH, ...init }
+  const { em, rougeL } = scorePredictions(init.examples, await predict(sized))
+  const examples = init.examples.length
+  return { em, rougeL, examples, perplexityPerByte: await perplexityPerByte(sized) }
 }
 
-async function predict(init: EvaluateInit): Promise<string[]> {
+type Sized = EvaluateInit & { readonly length: number }
+
+async function predict(init: Sized): Promise<string[]> {
   const { model, examples, onProgress, signal } = init
   const generator = await createGenerator({ ...init, batch: BATCH })
   const started = Date.now()
@@ -72,33 +59,10 @@ async function predict(init: EvaluateInit): Promise<string[]> {
   }
 }
 
-/** A generator with everything that lies on top of the base. */
-export async function createGenerator(
-  init: Pick<EvaluateInit, 'model' | 'tuned' | 'executor' | 'length'> & { readonly batch: number },
-): Promise<Generator> {
-  const { model, tuned = {}, executor, batch } = init
-  const { contextLength } = model.checkpoint.model.config
-  const maxNew = Math.min(MAX_NEW, Math.floor(contextLength / 2))
-  const generator = await Generator.create({
-    checkpoint: withParameters(model, tuned),
-    adapters: tuned.adapters ?? [],
-    executor,
-    batch,
-    maxPrompt: Math.min(init.length ?? DEFAULT_LENGTH, contextLength - maxNew),
-    maxNew,
-  })
-  return closeOnFailure(generator, async () => {
-    for (const { name, weights } of tuned.adapters ?? []) await generator.setAdapter(name, weights)
-    return generator
-  })
-}
-
-const DEFAULT_LENGTH = 128
-
-async function perplexityPerByte(init: EvaluateInit): Promise<number> {
+async function perplexityPerByte(init: Sized): Promise<number> {
   const { model, tuned = {}, examples, executor, signal } = init
   const { contextLength } = model.checkpoint.model.config
-  const length = Math.min(init.length ?? DEFAULT_LENGTH, contextLength)
+  const length = Math.min(init.length, contextLength)
   const shape = batchShape({ batch: 8, length })
   const encoded = examples.map((example) =>
     encodeExample(model.tokenizer, example, { maxLength: length + 1 }),
@@ -130,9 +94,4 @@ async function perplexityPerByte(init: EvaluateInit): Promise<number> {
   } finally {
     await pass.close()
   }
-}
-
-function withParameters({ checkpoint }: TunedModel, tuned: Tuned): TunedModel['checkpoint'] {
-  if (!tuned.parameters) return checkpoint
-  return { ...checkpoint, weights: new Map([...checkpoint.weights, ...tuned.parameters]) }
 }

@@ -1,4 +1,5 @@
 export type { AnswerOptions } from './answer.ts'
+export { batchShape } from './batch-shape.ts'
 export { type CloudTuneInit, CloudTuner, type CloudTunerInit } from './cloud-tuner.ts'
 export {
   DeviceTuner,
@@ -6,16 +7,11 @@ export {
   type TuneInit,
   type TuneResult,
 } from './device-tuner.ts'
-export {
-  type EvaluateInit,
-  evaluateModel,
-  type Tuned,
-  type TunedAdapter,
-} from './evaluate-model.ts'
+export { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
 export { teacherShape } from './mutual-learning.ts'
 export { natsPerByte, sameTokenizerTargets } from './same-tokenizer.ts'
-export { type TuningSettings, tuningSettings, tuningSettingsSchema } from './settings.ts'
-export { batchShape } from './steps.ts'
+export { type TuningSettings, tuningSettings } from './settings.ts'
+export type { Tuned, TunedAdapter } from './tuned.ts'
 export { loadTunedModel, type ModelDescription, type TunedModel } from './tuned-model.ts'
 export type {
   AdapterWeights,

@@ -1,17 +1,18 @@
 import { closeOnFailure } from '#base'
 import type { Executor, Recompute, Tensor } from '#engine'
-import type { EncodedExample, Example, PackedBatch } from '#learning/data'
-import { encodeExample } from '#learning/data'
+import { type EncodedExample, type Example, encodeExample, type PackedBatch } from '#learning/data'
 import type { AdapterLayer } from '#learning/lora'
-import type { TeacherShape } from '#learning/train'
 import {
   type BatchShape,
   ForwardPass,
   type ForwardResult,
   type Lesson,
   type StepResult,
+  type TeacherShape,
   TrainStep,
 } from '#learning/train'
+import { batchShape } from './batch-shape.ts'
+import type { TuningSettings } from './settings.ts'
 import type { TunedModel } from './tuned-model.ts'
 
 export interface LearnerInit {
@@ -26,6 +27,15 @@ export interface LearnerInit {
   readonly packWeights?: boolean
   /** Batches that make one step; one unless told. */
   readonly accumulate?: number
+}
+
+/** What the settings say of every learner of a peer. */
+export function commonInit(
+  executor: Executor,
+  settings: TuningSettings,
+): Pick<LearnerInit, 'executor' | 'shape' | 'recompute' | 'packWeights' | 'accumulate'> {
+  const { recompute, packWeights, accumulate } = settings
+  return { executor, shape: batchShape(settings), recompute, packWeights, accumulate }
 }
 
 /** A model while it learns: a training step, and a forward pass that teaches with the parameters as they are. */

@@ -4,10 +4,10 @@ import { type Example, encodeExample, type PackedBatch, packPairs } from '#learn
 import type { Tokenizer } from '#learning/text'
 import type { BatchShape, ForwardResult, Lesson, TeacherShape } from '#learning/train'
 import type { Learner } from './learner.ts'
+import { learningRateAt } from './learning-rate-at.ts'
 import { natsPerByte, sameTokenizerTargets } from './same-tokenizer.ts'
 import type { TuningSettings } from './settings.ts'
 import { startStepClock } from './step-clock.ts'
-import { learningRateAt } from './steps.ts'
 import type { OnProgress, TuningProgress } from './types.ts'
 
 /** One of the two that learn from each other. */

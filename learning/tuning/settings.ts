@@ -5,7 +5,7 @@ import { CotuneError, EXIT } from '#base'
  * How a device and the cloud peer tune. A reconstruction (docs/co-tuning.md): the paper's own hyper-parameters could not be read.
  * Unknown keys are refused.
  */
-export const tuningSettingsSchema = z.strictObject({
+const tuningSettingsSchema = z.strictObject({
   /** Of the proxy model's shared and private adapters, and of a small model tuned by LoRA. */
   rank: z.number().int().min(1).max(256).default(8),
   alpha: z.number().positive().default(16),

@@ -1,8 +1,8 @@
 import { allInMemory } from '#engine'
 import { fromLeaves, type LoraSpec, toLeaves } from '#learning/lora'
-import type { Tuned } from './evaluate-model.ts'
 import type { LearnerInit } from './learner.ts'
 import type { TuningSettings } from './settings.ts'
+import type { Tuned } from './tuned.ts'
 import { everyLinear, initialAdapter, type TunedModel } from './tuned-model.ts'
 import type { AdapterWeights } from './types.ts'
 

@@ -2,8 +2,8 @@ import { createRandom } from '#base'
 import { type Example, packExamples } from '#learning/data'
 import type { BatchShape } from '#learning/train'
 import type { Learner } from './learner.ts'
+import { learningRateAt } from './learning-rate-at.ts'
 import { startStepClock } from './step-clock.ts'
-import { learningRateAt } from './steps.ts'
 import type { OnProgress } from './types.ts'
 
 export interface TuneDomainInit {

@@ -6,6 +6,7 @@ import { applyDelta } from '#learning/aggregate'
 import { fromLeaves, toLeaves } from '#learning/lora'
 import {
   type AdapterWeights,
+  batchShape,
   CloudTuner,
   DeviceTuner,
   loadTunedModel,
@@ -16,7 +17,6 @@ import {
 // Parts of the folder, to do by hand what the tuner does.
 import { Learner } from '../../../learning/tuning/learner.ts'
 import { learnAlone } from '../../../learning/tuning/mutual-learning.ts'
-import { batchShape } from '../../../learning/tuning/steps.ts'
 import { everyLinear, initialAdapter } from '../../../learning/tuning/tuned-model.ts'
 import { COLOUR_EXAMPLES, executor, unigram } from '../train/toy-models.ts'
 import { saveToy, TOY_SETTINGS } from './toy-checkpoints.ts'

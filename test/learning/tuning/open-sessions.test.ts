@@ -4,7 +4,7 @@ import { Generator } from '#learning/generate'
 import { TrainStep } from '#learning/train'
 import { CloudTuner, DeviceTuner, loadTunedModel } from '#learning/tuning'
 // Parts of the folder: what the tuners create.
-import { createGenerator } from '../../../learning/tuning/evaluate-model.ts'
+import { createGenerator } from '../../../learning/tuning/create-generator.ts'
 import { Learner } from '../../../learning/tuning/learner.ts'
 import { everyLinear } from '../../../learning/tuning/tuned-model.ts'
 import { COLOUR_EXAMPLES, tinyTrainee } from '../train/toy-models.ts'
@@ -75,7 +75,7 @@ describe('no session stays open', () => {
     const [target] = spec.targets
     const weights = new Map([[`${target}.lora_A.weight`, tensor(new Float32Array(6), [2, 3])]])
     const tuned = { adapters: [{ name: 'own', spec, weights }] }
-    const generator = createGenerator({ model, tuned, executor, batch: 1 })
+    const generator = createGenerator({ model, tuned, executor, length: 48, batch: 1 })
     await expect(generator).rejects.toMatchObject({ code: 'ENGINE_WRONG_TENSOR' })
     expect([compiled(), open()]).toEqual([1, 0])
   })
