@@ -34,12 +34,17 @@ export function selfAttention(
   return own.linear(attend(queries, keys, values), 'o_proj', hiddenSize, { bias: outputBias })
 }
 
+export interface GatedMlpOptions {
+  readonly activation: Activation
+  readonly bias?: boolean
+}
+
 /** The gated linear unit of Shazeer (2020): down(activation(gate(x)) up(x)). */
 export function gatedMlp(
   x: Node,
   at: Modules,
   { intermediateSize, hiddenSize }: ModelConfig,
-  { activation, bias = false }: { readonly activation: Activation; readonly bias?: boolean },
+  { activation, bias = false }: GatedMlpOptions,
 ): Node {
   const own = at.within('mlp')
   const gate = activate(own.linear(x, 'gate_proj', intermediateSize, { bias }), activation)

@@ -1,9 +1,8 @@
 import type { CausalModel } from './causal-model.ts'
-import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields } from './decoder-config.ts'
 import { type HfConfig, readHfConfig } from './hf-config.ts'
 import { flag, only } from './hf-fields.ts'
-import { createTransformer } from './transformer.ts'
+import { createLlamaDecoder } from './llama-decoder.ts'
 
 const fields = {
   ...decoderFields,
@@ -19,19 +18,7 @@ const fields = {
 export function createLlama(source: HfConfig): CausalModel {
   const hf = readHfConfig(source, fields)
   const config = decoderConfig(hf, { family: 'llama' })
-  const biases = { queryKeyValueBias: hf.attention_bias, outputBias: hf.attention_bias }
+  const attention = { queryKeyValueBias: hf.attention_bias, outputBias: hf.attention_bias }
   const mlp = { activation: hf.hidden_act, bias: hf.mlp_bias }
-  return createTransformer({
-    config,
-    source,
-    names: DECODER_NAMES,
-    layer: (x, at, attend) =>
-      preNormLayer(
-        x,
-        at,
-        (read) => selfAttention(read, at, attend, config, biases),
-        (read) => gatedMlp(read, at, config, mlp),
-      ),
-    leave: (x, at) => at.rmsNorm(x, 'model.norm'),
-  })
+  return createLlamaDecoder({ config, source, attention, mlp })
 }

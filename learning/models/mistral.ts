@@ -1,9 +1,8 @@
 import type { CausalModel } from './causal-model.ts'
-import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields } from './decoder-config.ts'
 import { configUnsupported, type HfConfig, readHfConfig } from './hf-config.ts'
 import { headCount, only, size } from './hf-fields.ts'
-import { createTransformer } from './transformer.ts'
+import { createLlamaDecoder } from './llama-decoder.ts'
 
 const fields = {
   ...decoderFields,
@@ -31,19 +30,7 @@ export function createMistral(source: HfConfig): CausalModel {
       full,
       'supported: sliding_attention, or no sliding_window',
     )
-  const biases = { queryKeyValueBias: false, outputBias: false }
+  const attention = { queryKeyValueBias: false, outputBias: false }
   const mlp = { activation: hf.hidden_act }
-  return createTransformer({
-    config,
-    source,
-    names: DECODER_NAMES,
-    layer: (x, at, attend) =>
-      preNormLayer(
-        x,
-        at,
-        (read) => selfAttention(read, at, attend, config, biases),
-        (read) => gatedMlp(read, at, config, mlp),
-      ),
-    leave: (x, at) => at.rmsNorm(x, 'model.norm'),
-  })
+  return createLlamaDecoder({ config, source, attention, mlp })
 }

@@ -1,9 +1,8 @@
 import type { CausalModel } from './causal-model.ts'
-import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields, upperWindow, upperWindowFields } from './decoder-config.ts'
 import { type HfConfig, readHfConfig } from './hf-config.ts'
 import { headCount, only, size } from './hf-fields.ts'
-import { createTransformer } from './transformer.ts'
+import { createLlamaDecoder } from './llama-decoder.ts'
 
 const fields = {
   ...decoderFields,
@@ -21,19 +20,7 @@ const fields = {
 export function createQwen2(source: HfConfig): CausalModel {
   const hf = readHfConfig(source, fields)
   const config = decoderConfig(hf, { family: 'qwen2', ...upperWindow(hf) })
-  const biases = { queryKeyValueBias: true, outputBias: false }
+  const attention = { queryKeyValueBias: true, outputBias: false }
   const mlp = { activation: hf.hidden_act }
-  return createTransformer({
-    config,
-    source,
-    names: DECODER_NAMES,
-    layer: (x, at, attend) =>
-      preNormLayer(
-        x,
-        at,
-        (read) => selfAttention(read, at, attend, config, biases),
-        (read) => gatedMlp(read, at, config, mlp),
-      ),
-    leave: (x, at) => at.rmsNorm(x, 'model.norm'),
-  })
+  return createLlamaDecoder({ config, source, attention, mlp })
 }

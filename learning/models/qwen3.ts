@@ -1,11 +1,10 @@
 import { type Node, reshape } from '#engine'
 import type { CausalModel } from './causal-model.ts'
-import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields, upperWindow, upperWindowFields } from './decoder-config.ts'
 import { type HfConfig, readHfConfig } from './hf-config.ts'
 import { flag, headCount, size } from './hf-fields.ts'
+import { createLlamaDecoder } from './llama-decoder.ts'
 import type { Modules } from './modules.ts'
-import { createTransformer } from './transformer.ts'
 
 const fields = {
   ...decoderFields,
@@ -30,17 +29,5 @@ export function createQwen3(source: HfConfig): CausalModel {
       at.rmsNorm(reshape(x, [x.shape[0]!, -1, config.headSize]), module),
   }
   const mlp = { activation: hf.hidden_act }
-  return createTransformer({
-    config,
-    source,
-    names: DECODER_NAMES,
-    layer: (x, at, attend) =>
-      preNormLayer(
-        x,
-        at,
-        (read) => selfAttention(read, at, attend, config, attention),
-        (read) => gatedMlp(read, at, config, mlp),
-      ),
-    leave: (x, at) => at.rmsNorm(x, 'model.norm'),
-  })
+  return createLlamaDecoder({ config, source, attention, mlp })
 }

@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import type { CausalModel } from './causal-model.ts'
-import { DECODER_NAMES, gatedMlp, preNormLayer, selfAttention } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields } from './decoder-config.ts'
 import { configInvalid, type HfConfig, readHfConfig } from './hf-config.ts'
 import { flag, headCount, size } from './hf-fields.ts'
-import { createTransformer } from './transformer.ts'
+import { createLlamaDecoder } from './llama-decoder.ts'
 
 const fields = {
   ...decoderFields,
@@ -44,19 +43,7 @@ export function createSmollm3(source: HfConfig): CausalModel {
     slides: (layer) => !rotates(layer),
     defaultTheta: 2_000_000,
   })
-  const biases = { queryKeyValueBias: hf.attention_bias, outputBias: hf.attention_bias }
+  const attention = { queryKeyValueBias: hf.attention_bias, outputBias: hf.attention_bias }
   const mlp = { activation: hf.hidden_act, bias: hf.mlp_bias }
-  return createTransformer({
-    config,
-    source,
-    names: DECODER_NAMES,
-    layer: (x, at, attend) =>
-      preNormLayer(
-        x,
-        at,
-        (read) => selfAttention(read, at, attend, config, biases),
-        (read) => gatedMlp(read, at, config, mlp),
-      ),
-    leave: (x, at) => at.rmsNorm(x, 'model.norm'),
-  })
+  return createLlamaDecoder({ config, source, attention, mlp })
 }
