@@ -12,23 +12,14 @@ export interface AlignedRow {
 
 /**
  * The rows of two batches of the same examples (from `packPairs`) at which both models have read the same bytes of the answer.
- *
- * @param sameTokenizer every row of the answer is paired with its like
  */
-export function alignRows(
-  student: PackedBatch,
-  teacher: PackedBatch,
-  sameTokenizer: boolean,
-): AlignedRow[] {
+export function alignRows(student: PackedBatch, teacher: PackedBatch): AlignedRow[] {
   return student.encoded.flatMap((ofStudent, slot) => {
     const ofTeacher = teacher.encoded[slot]
     if (ofTeacher === undefined) return []
     const studentRow = firstAnswerRow(student, slot)
     const teacherRow = firstAnswerRow(teacher, slot)
-    const pairs = sameTokenizer
-      ? equalSteps(ofStudent.answerEnds.length, ofTeacher.answerEnds.length)
-      : byteBoundaries(ofStudent.answerEnds, ofTeacher.answerEnds)
-    return pairs.map(([s, t]) => ({
+    return byteBoundaries(ofStudent.answerEnds, ofTeacher.answerEnds).map(([s, t]) => ({
       student: studentRow + s,
       teacher: teacherRow + t,
       studentAtStart: s === 0,
@@ -73,10 +64,6 @@ function lastSharedEnd(ends: ArrayLike<number>, others: ArrayLike<number>): numb
   const shared = new Set(Array.from(others))
   for (let i = ends.length - 1; i >= 0; i--) if (shared.has(ends[i]!)) return i
   return -1
-}
-
-function equalSteps(m: number, n: number): [number, number][] {
-  return Array.from({ length: Math.min(m, n) }, (_, i) => [i, i])
 }
 
 /** The row that predicts the answer's first token; those of the prompt lie before it where it is learnt too. */

@@ -152,7 +152,7 @@ function createTeaching(
     return sparseTargets(
       buildProjection(student.model.tokenizer, teacher.model.tokenizer, widths),
       { topK, tokens: said.topTokens, probabilities: said.topProbabilities },
-      alignRows(studentBatch, teacherBatch, same),
+      alignRows(studentBatch, teacherBatch),
       { rows: shape.rows, entries },
     )
   }

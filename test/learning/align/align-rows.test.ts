@@ -60,7 +60,7 @@ describe('alignRows', () => {
       )
       let pairs = 0
       for (const [s, t] of batches) {
-        for (const pair of alignRows(s, t, false)) {
+        for (const pair of alignRows(s, t)) {
           const slot = s.rowExample[pair.student]!
           expect(t.rowExample[pair.teacher]).toBe(slot)
           const { output } = examples[s.exampleIndex[slot]!]!
@@ -80,7 +80,7 @@ describe('alignRows', () => {
   test('with one tokenizer every row of the answer is paired', () => {
     const encoded = examples.map((example) => encodeExample(teacher, example, { maxLength: 128 }))
     for (const [s, t] of packPairs(encoded, encoded, shape, shape)) {
-      const pairs = alignRows(s, t, true)
+      const pairs = alignRows(s, t)
       const supervised = s.rowWeight.filter((weight) => weight > 0).length
       expect(pairs.length).toBe(supervised)
       expect(pairs.every((pair) => pair.student === pair.teacher)).toBe(true)
