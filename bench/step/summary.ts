@@ -1,4 +1,4 @@
-import type { CausalModel } from '#learning/models'
+import { type CausalModel, countParameters } from '#learning/models'
 import type { Report } from '../contender.ts'
 import { stepFlops } from '../flops.ts'
 import { medianOf, type Rounds, rounded, speedRatio } from '../rounds.ts'
@@ -105,13 +105,10 @@ function describeShape({
   model,
   shape,
 }: SummaryInit): Readonly<Record<string, number | string>> {
-  const { config, parameters } = model
-  let count = 0
-  for (const dimensions of parameters.values())
-    count += dimensions.reduce((product, dimension) => product * dimension, 1)
+  const { config } = model
   return {
     name: shape,
-    parameters: count,
+    parameters: countParameters(model),
     vocabulary: config.vocabularySize,
     hidden: config.hiddenSize,
     layers: config.layers,

@@ -1,4 +1,5 @@
 import { CotuneError } from '#base'
+import { sizeOf } from '#engine'
 import { type AdapterWeights, floatsOf, isLora, pairOf } from './adapter-weights.ts'
 
 /** What every update must look like: shapes by tensor name, taken from the first. */
@@ -25,8 +26,7 @@ export function checkUpdate(update: AdapterWeights, weight: number, expected?: L
 }
 
 function checkTensor(data: Float32Array, name: string, shape: readonly number[]): void {
-  const size = shape.reduce((product, length) => product * length, 1)
-  if (size !== data.length)
+  if (sizeOf(shape) !== data.length)
     throw refuseShape(name, `${data.length} values do not fill its shape [${shape.join(', ')}]`)
   for (const value of data)
     if (!Number.isFinite(value))

@@ -1,4 +1,4 @@
-import { openCheckpoint } from '#learning/models'
+import { countParameters, openCheckpoint } from '#learning/models'
 import type { ModelFile } from './manifest.ts'
 import type { LibraryModel, ModelLibrary } from './model-library.ts'
 
@@ -29,14 +29,13 @@ export async function addModel(
   init: AddModelInit,
 ): Promise<AddedModel> {
   const { model, tokenizer, warnings } = await openCheckpoint(staged)
-  const sizes = [...model.parameters.values()].map((shape) => shape.reduce((n, m) => n * m, 1))
   const added = await library.add(staged, {
     format: 1,
     ...init,
     labels: [...init.labels],
     files: [...init.files],
     family: model.family,
-    parameters: sizes.reduce((sum, size) => sum + size, 0),
+    parameters: countParameters(model),
     addedAt: new Date().toISOString(),
   })
   const odd = warnings.map(({ message }) => message)

@@ -1,4 +1,14 @@
-import { add, gather, layerNorm, matmul, type Node, reshape, rmsNorm, scalar } from '#engine'
+import {
+  add,
+  gather,
+  layerNorm,
+  matmul,
+  type Node,
+  reshape,
+  rmsNorm,
+  scalar,
+  sizeOf,
+} from '#engine'
 import type { Linear, ParameterScope } from './causal-model.ts'
 
 export interface LinearOptions {
@@ -56,7 +66,7 @@ export class Modules {
 
   /** Rows of the embedding [rows, width] for ids [B, S], as one long list of tokens [B * S, width]. */
   embed(ids: Node, module: string, rows: number, width: number): Node {
-    const tokens = ids.shape.reduce((product, size) => product * size, 1)
+    const tokens = sizeOf(ids.shape)
     return gather(this.parameter(`${module}.weight`, [rows, width]), reshape(ids, [tokens]))
   }
 }

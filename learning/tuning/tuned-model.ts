@@ -1,11 +1,12 @@
 import { CotuneError, createRandom, EXIT } from '#base'
-import { sizeOf, type WeightValue } from '#engine'
+import type { WeightValue } from '#engine'
 import { resolveModelFolder } from '#learning/library'
 import { type AdapterWeights, createAdapter, type LoraSpec } from '#learning/lora'
 import {
   type BasePrecision,
   type Checkpoint,
   checkpointDigest,
+  countParameters,
   freeze,
   openCheckpoint,
 } from '#learning/models'
@@ -63,11 +64,10 @@ export function describeModel({
   tokenizer,
   digest,
 }: TunedModel): ModelDescription {
-  const shapes = [...checkpoint.model.parameters.values()]
   return {
     role,
     family: checkpoint.model.family,
-    parameters: shapes.reduce((sum, shape) => sum + sizeOf(shape), 0),
+    parameters: countParameters(checkpoint.model),
     vocabulary: tokenizer.vocabularySize,
     digest,
   }

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createRandom } from '#base'
-import { createExecutor, sizeOf } from '#engine'
+import { createExecutor } from '#engine'
 import type { PackedBatch } from '#learning/data'
 import {
   type CausalModel,
+  countParameters,
   createModel,
   initialise,
   loadCheckpoint,
@@ -101,7 +102,7 @@ async function buildStage(
   await saveCheckpoint(folder, { model, weights, dtype: 'float16' })
   await saveTokenizer(folder, file, { eosToken: END_OF_TEXT, padToken: PADDING })
   await writeTrainingFacts(folder, {
-    parameters: [...model.parameters.values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
+    parameters: countParameters(model),
     vocabulary: tokenizer.vocabularySize,
     rows: rows.length,
     domains: [...new Set(rows.map((row) => row.domain ?? ''))].sort(),
