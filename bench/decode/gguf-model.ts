@@ -51,11 +51,14 @@ const OUTSIDE_LAYERS: Readonly<Record<string, string>> = {
 export function requireGgufFamily({ family, config }: CausalModel): GgufFamily {
   const known = FAMILIES[family]
   const stretched = config.rope?.scaling.type ?? 'none'
-  if (known && ['default', 'longrope'].includes(stretched)) return known
+  if (known && ['default', 'longrope', 'yarn'].includes(stretched)) return known
   throw new CotuneError(
     'BENCH_GGUF_FAMILY',
     `${family} with rotary scaling ${stretched} is not written as GGUF`,
-    { hint: `Known: ${Object.keys(FAMILIES).join(', ')}, unscaled or with LongRoPE.`, exit: 2 },
+    {
+      hint: `Known: ${Object.keys(FAMILIES).join(', ')}, unscaled, with YaRN or LongRoPE.`,
+      exit: 2,
+    },
   )
 }
 
@@ -106,6 +109,11 @@ export function ggufMetadata({ family, config }: CausalModel): Readonly<Record<s
     own['rope.scaling.original_context_length'] = { uint32: config.contextLength }
   if (rope.scaling.type === 'longrope')
     own['rope.scaling.attn_factor'] = { float32: rope.scaling.attentionFactor }
+  if (rope.scaling.type === 'yarn') {
+    own['rope.scaling.type'] = { string: 'yarn' }
+    own['rope.scaling.factor'] = { float32: rope.scaling.factor }
+    own['rope.scaling.original_context_length'] = { uint32: rope.scaling.originalContextLength }
+  }
   const prefixed = Object.entries(own).map(([key, value]) => [`${family}.${key}`, value] as const)
   return {
     'general.architecture': { string: family },

@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import { configInvalid, configUnsupported } from './hf-config.ts'
-import { positive, size } from './hf-fields.ts'
+import { flag, positive, size } from './hf-fields.ts'
 import type { RopeConfig, RopeScaling } from './rope.ts'
 
 const factors = z.array(positive, 'must be a list of positive numbers')
+
+/** Zero is as good as left out. */
+const turns = z.number('must be a number').nonnegative('must not be negative').nullish()
 
 const scaling = z.strictObject({
   rope_type: z.string('must be a name').optional(),
@@ -17,12 +20,11 @@ const scaling = z.strictObject({
   attention_factor: positive.nullish(),
   short_factor: factors.nullish(),
   long_factor: factors.nullish(),
-  // Of types that are refused by their name.
-  beta_fast: z.number().nullish(),
-  beta_slow: z.number().nullish(),
-  mscale: z.number().nullish(),
-  mscale_all_dim: z.number().nullish(),
-  truncate: z.boolean().nullish(),
+  beta_fast: turns,
+  beta_slow: turns,
+  mscale: turns,
+  mscale_all_dim: turns,
+  truncate: flag.nullish(),
 })
 
 /**
@@ -93,16 +95,36 @@ export function parseRope(hf: RopeFields, sizes: RopeSizes): ParsedRope {
       contextLength: Math.min(contextLength, original),
     }
   }
-  const built = ['default', ...(original === undefined ? ['linear', 'llama3'] : ['longrope'])]
+  const built = [
+    'default',
+    ...(original === undefined ? ['linear', 'dynamic', 'yarn', 'llama3'] : ['longrope']),
+  ]
   if (!built.includes(type))
     throw configUnsupported(`${key}.rope_type`, type, `supported: ${built.join(', ')}`)
-  return { rope: { theta, scaling: scalingOf(type, need) }, rotaryWidth, contextLength }
+  const scaling = scalingOf(type, need, options, contextLength)
+  return { rope: { theta, scaling }, rotaryWidth, contextLength }
 }
 
 type Need = <K extends keyof Scaling>(name: K) => NonNullable<Scaling[K]>
 
-function scalingOf(type: string, need: Need): RopeScaling {
+function scalingOf(type: string, need: Need, options: Scaling, contextLength: number): RopeScaling {
   switch (type) {
+    case 'dynamic':
+      // Stretches beyond the context that a model is built for, and not before.
+      need('factor')
+      return { type: 'default' }
+    case 'yarn': {
+      // As written, like transformers 5 and llama.cpp; transformers 4 took the ratio of both contexts for a while.
+      const factor = need('factor')
+      return {
+        type,
+        factor,
+        originalContextLength: options.original_max_position_embeddings ?? contextLength,
+        turns: { fast: options.beta_fast || 32, slow: options.beta_slow || 1 },
+        truncate: options.truncate ?? true,
+        attentionFactor: options.attention_factor ?? yarnAttention(factor, options),
+      }
+    }
     case 'linear':
       return { type, factor: need('factor') }
     case 'llama3':
@@ -116,6 +138,12 @@ function scalingOf(type: string, need: Need): RopeScaling {
     default:
       return { type: 'default' }
   }
+}
+
+/** What scores gain with the stretched context: 0.1 ln(factor) + 1, or a ratio of two such (DeepSeek). */
+function yarnAttention(factor: number, { mscale, mscale_all_dim: all }: Scaling): number {
+  const gain = (weight: number) => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1)
+  return mscale && all ? gain(mscale) / gain(all) : gain(1)
 }
 
 function widthOf(told: number | null | undefined, { headSize, defaultPart }: RopeSizes): number {

@@ -13,6 +13,17 @@ export type RopeScaling =
       readonly originalContextLength: number
     }
   | {
+      readonly type: 'yarn'
+      readonly factor: number
+      readonly originalContextLength: number
+      /** Pairs that turn more often than `fast` within the original context stay, those that turn less than `slow` are stretched. */
+      readonly turns: { readonly fast: number; readonly slow: number }
+      /** Whether the ramp between them begins and ends at whole pairs. */
+      readonly truncate: boolean
+      /** What cosines and sines are multiplied with. */
+      readonly attentionFactor: number
+    }
+  | {
       readonly type: 'longrope'
       /** What each pair's frequency is divided by within the original context. */
       readonly shortFactors: readonly number[]
@@ -50,7 +61,7 @@ export function createRotations(
 function rotaryTables(width: number, limit: number, rope: RopeConfig): readonly [Node, Node] {
   const half = width / 2
   const frequencies = ropeFrequencies(width, rope)
-  const scale = rope.scaling.type === 'longrope' ? rope.scaling.attentionFactor : 1
+  const scale = 'attentionFactor' in rope.scaling ? rope.scaling.attentionFactor : 1
   const cosines = new Float32Array(limit * half)
   const sines = new Float32Array(limit * half)
   for (let position = 0; position < limit; position++)
@@ -73,9 +84,31 @@ function ropeFrequencies(width: number, { theta, scaling }: RopeConfig): Float32
       return plain.map((frequency) => frequency / scaling.factor)
     case 'llama3':
       return plain.map((frequency) => llama3(frequency, scaling))
+    case 'yarn':
+      return yarn(plain, theta, scaling)
     case 'longrope':
       return plain.map((frequency, i) => frequency / scaling.shortFactors[i]!)
   }
+}
+
+/** YaRN (Peng et al. 2023, arXiv 2309.00071): a ramp over the pairs from those that stay to those that are stretched. */
+function yarn(
+  plain: Float32Array,
+  theta: number,
+  scaling: Extract<RopeScaling, { type: 'yarn' }>,
+): Float32Array {
+  const { factor, originalContextLength, turns, truncate } = scaling
+  /** The pair, counted in fractions, that turns so often within the original context. */
+  const pairOf = (often: number) =>
+    (plain.length * Math.log(originalContextLength / (2 * Math.PI * often))) / Math.log(theta)
+  const [fast, slow] = [pairOf(turns.fast), pairOf(turns.slow)]
+  const begin = Math.max(truncate ? Math.floor(fast) : fast, 0)
+  const end = Math.min(truncate ? Math.ceil(slow) : slow, 2 * plain.length - 1)
+  const width = begin === end ? 0.001 : end - begin
+  return plain.map((frequency, pair) => {
+    const stretched = Math.min(Math.max((pair - begin) / width, 0), 1)
+    return (frequency / factor) * stretched + frequency * (1 - stretched)
+  })
 }
 
 /** Llama 3.1: long waves are stretched, short ones kept, those between interpolated. */

@@ -55,8 +55,8 @@ describe('refuses, naming the key', () => {
     ],
     [
       'MODEL_CONFIG_UNSUPPORTED',
-      { ...llama, rope_scaling: { rope_type: 'yarn', factor: 2 } },
-      'rope_scaling.rope_type "yarn"',
+      { ...llama, rope_scaling: { rope_type: 'proportional', factor: 2 } },
+      'rope_scaling.rope_type "proportional"',
     ],
     ['MODEL_CONFIG_INVALID', { ...llama, rope_scaling: { type: 'linear' } }, 'rope_scaling.factor'],
     ['MODEL_CONFIG_UNSUPPORTED', { ...llama, softcap: 30 }, 'the option softcap is not known'],
@@ -105,7 +105,7 @@ it('says how linear layers lie', () => {
 it('reads rope_parameters, which took the place of rope_theta and rope_scaling', () => {
   const rope_parameters = { rope_type: 'linear', factor: 4, rope_theta: 500 }
   expect(() => createModel({ ...llama, rope_parameters })).not.toThrow()
-  expect(() => createModel({ ...llama, rope_parameters: { rope_type: 'dynamic' } })).toThrow(
+  expect(() => createModel({ ...llama, rope_parameters: { rope_type: 'proportional' } })).toThrow(
     withCode('MODEL_CONFIG_UNSUPPORTED', 'rope_parameters.rope_type'),
   )
 })

@@ -259,7 +259,7 @@ it.each([
   ['Mistral-7B-v0.1', { layer_types: new Array<string>(32).fill('chunked_attention') }],
   ['Mistral-7B-v0.1', { layer_types: new Array<string>(32).fill('full_attention') }],
   ['Qwen3-0.6B', { num_experts: 8 }],
-  ['SmolLM2-135M', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],
+  ['SmolLM2-135M', { rope_scaling: { rope_type: 'mrope', factor: 4 } }],
 ])('%s with %j is refused', (name, option) => {
   expect(() => createModel({ ...hub(name), ...option })).toThrow(
     expect.objectContaining({

@@ -67,5 +67,7 @@ export interface PlainRope {
   readonly low_freq_factor: number
   readonly high_freq_factor: number
   readonly original_max_position_embeddings: number
+  readonly beta_fast?: number
+  readonly beta_slow?: number
   readonly short_factor: readonly number[]
 }

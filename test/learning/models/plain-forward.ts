@@ -125,6 +125,21 @@ function rotation(
         (options.high_freq_factor - options.low_freq_factor)
       return ((1 - smooth) * plain(pair)) / options.factor! + smooth * plain(pair)
     }
+  if (type === 'yarn') {
+    const factor = options.factor!
+    const old = options.original_max_position_embeddings ?? c.max_position_embeddings
+    const dimension = (rotations: number) =>
+      (width * Math.log(old / (rotations * 2 * Math.PI))) / (2 * Math.log(theta))
+    const low = Math.max(Math.floor(dimension(options.beta_fast ?? 32)), 0)
+    const high = Math.min(Math.ceil(dimension(options.beta_slow ?? 1)), width - 1)
+    magnitude = options.attention_factor ?? 1 + 0.1 * Math.log(factor)
+    frequency = (pair) => {
+      if (pair <= low) return plain(pair)
+      if (pair >= high) return plain(pair) / factor
+      const ramp = (pair - low) / (high - low)
+      return (plain(pair) / factor) * ramp + plain(pair) * (1 - ramp)
+    }
+  }
   if (type === 'longrope' || type === 'su') {
     const old = c.original_max_position_embeddings ?? 4_096
     const factor = options.factor ?? c.max_position_embeddings / old

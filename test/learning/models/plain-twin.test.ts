@@ -98,6 +98,36 @@ const VARIANTS: readonly (readonly [string, HfConfig])[] = [
     },
   ],
   [
+    'llama, dynamic rope within its context',
+    { ...TINY.llama, rope_scaling: { type: 'dynamic', factor: 4 } },
+  ],
+  [
+    'qwen2, YaRN',
+    {
+      ...TINY.qwen2,
+      hidden_size: 64,
+      rope_theta: 100,
+      rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 16 },
+    },
+  ],
+  [
+    'gpt_neox, YaRN on part of a head',
+    {
+      ...TINY.gpt_neox,
+      hidden_size: 32,
+      num_attention_heads: 2,
+      rope_parameters: {
+        rope_type: 'yarn',
+        rope_theta: 100,
+        partial_rotary_factor: 0.5,
+        factor: 8,
+        beta_fast: 4,
+        beta_slow: 0.5,
+        attention_factor: 1.3,
+      },
+    },
+  ],
+  [
     'llama, both spellings of rope',
     {
       ...TINY.llama,

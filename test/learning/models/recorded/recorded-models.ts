@@ -21,7 +21,7 @@ const LONG_ROPE = {
 }
 
 /**
- * Models of the families that have no checkpoint in ../shared, as llama.cpp recorded them in `NAME.json` beside this file: their
+ * Models of the families and options that no checkpoint in ../shared has, as llama.cpp recorded them in `NAME.json` beside this file: their
  * numbers come from a seed. `record-logits.ts` records them anew.
  */
 export const RECORDED_MODELS: Readonly<Record<string, HfConfig>> = {
@@ -34,6 +34,11 @@ export const RECORDED_MODELS: Readonly<Record<string, HfConfig>> = {
     original_max_position_embeddings: 256,
     partial_rotary_factor: 0.75,
     rope_scaling: LONG_ROPE,
+  },
+  'qwen2-yarn': {
+    ...SIZES,
+    model_type: 'qwen2',
+    rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 64 },
   },
   qwen3: { ...SIZES, model_type: 'qwen3', head_dim: 32, tie_word_embeddings: true },
   smollm3: { ...SIZES, model_type: 'smollm3', rope_theta: 2_000_000 },
