@@ -17,6 +17,7 @@ import {
 } from '#learning/models'
 import {
   type BatchShape,
+  type ForwardProgramInit,
   forwardProgram,
   type TeacherShape,
   type Trainee,
@@ -111,25 +112,30 @@ export function stepMemory(
   for (const [tensor, plan] of plans) {
     base += residentBytes(tensor, plan, directions.get(tensor.name))
   }
-  let teaching = 0
-  if (teacher) {
-    const live: Trainee = isFull ? { ...trainee, base: 'live' } : trainee
-    const pass = forwardProgram({ trainee: live, shape, teacher })
-    teaching = SESSION_BYTES + NODE_BYTES * pass.nodes.length
-    teaching += FRAGMENTS * peakLiveBytes(pass)
-    // What the round began with, which its caller keeps. The pass shares the step's values, until batches that only
-    // add to a step leave the step with copies.
-    teaching += (accumulate ? 2 : 1) * variableBytes(pass)
-    for (const [tensor, plan] of plans) teaching += packedForReading(tensor, plan)
-  }
   const parts = {
     runtime: PROCESS_BYTES + NODE_BYTES * program.nodes.length,
     weights: base,
     trained: TRAINED_COPIES * trained + Math.min(GARBAGE_BYTES, trained),
     activations: FRAGMENTS * peakLiveBytes(program),
-    teaching,
+    teaching: teacher ? teachingBytes({ trainee, shape, teacher }, accumulate, plans) : 0,
   }
   return { ...parts, total: sumOf(parts) }
+}
+
+function teachingBytes(
+  init: ForwardProgramInit,
+  accumulate: boolean,
+  plans: ReadonlyMap<StoredTensor, WeightPlan>,
+): number {
+  const { trainee } = init
+  const base = trainee.base === 'trained' ? 'live' : trainee.base
+  const pass = forwardProgram({ ...init, trainee: { ...trainee, base } })
+  let bytes = SESSION_BYTES + NODE_BYTES * pass.nodes.length + FRAGMENTS * peakLiveBytes(pass)
+  // What the round began with, which its caller keeps. The pass shares the step's values, until batches that only
+  // add to a step leave the step with copies.
+  bytes += (accumulate ? 2 : 1) * variableBytes(pass)
+  for (const [tensor, plan] of plans) bytes += packedForReading(tensor, plan)
+  return bytes
 }
 
 /** Two models that learn from each other, as a device or the cloud peer holds them: their four sessions are open at once. */

@@ -2,6 +2,7 @@ export type { BatchShape } from './batch-inputs.ts'
 export {
   ForwardPass,
   type ForwardPassInit,
+  type ForwardProgramInit,
   type ForwardResult,
   forwardProgram,
 } from './forward-pass.ts'
