@@ -46,3 +46,4 @@ export type {
   WeightFormat,
   WeightValue,
 } from './weights.ts'
+export { writeKnown } from './write-known.ts'

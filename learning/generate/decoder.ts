@@ -6,6 +6,7 @@ import {
   type Tensor,
   tensor,
   type WeightValue,
+  writeKnown,
 } from '#engine'
 import { type AdapterLayer, withAdapters } from '#learning/lora'
 import { type CausalModel, frozenScope, variableScope } from '#learning/models'
@@ -53,8 +54,7 @@ export class Decoder {
 
   /** Sets variables: parameters of a live base, leaves of adapters; names that the model does not use are passed over. */
   async write(values: ReadonlyMap<string, Tensor>): Promise<void> {
-    const { variables } = this.#session.program
-    await this.#session.writeVariables(new Map([...values].filter(([name]) => variables.has(name))))
+    await writeKnown(this.#session, values)
   }
 
   /**

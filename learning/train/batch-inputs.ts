@@ -69,12 +69,3 @@ export async function runWith(
   const { inputs } = session.program
   return session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name))))
 }
-
-/** Writes those of `values` that `session` holds as variables. */
-export async function writeKnown(
-  session: Session,
-  values: ReadonlyMap<string, Tensor>,
-): Promise<void> {
-  const { variables } = session.program
-  await session.writeVariables(new Map([...values].filter(([name]) => variables.has(name))))
-}

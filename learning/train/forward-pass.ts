@@ -10,16 +10,10 @@ import {
   type Session,
   type Tensor,
   topKIndices,
+  writeKnown,
 } from '#engine'
 import type { PackedBatch } from '#learning/data'
-import {
-  type BatchShape,
-  batchFeeds,
-  batchInputs,
-  rowLogits,
-  runWith,
-  writeKnown,
-} from './batch-inputs.ts'
+import { type BatchShape, batchFeeds, batchInputs, rowLogits, runWith } from './batch-inputs.ts'
 import { chosenCrossEntropy, logProbabilities, rowCrossEntropy, sumBySlot } from './losses.ts'
 import { type Trainee, traineeScope } from './trainee.ts'
 

@@ -1,8 +1,8 @@
 import { closeOnFailure } from '#base'
-import { type Executor, type Session, type Tensor, tensor, zeroTensor } from '#engine'
+import { type Executor, type Session, type Tensor, tensor, writeKnown, zeroTensor } from '#engine'
 import type { SparseTargets } from '#learning/align'
 import type { PackedBatch } from '#learning/data'
-import { type BatchShape, batchFeeds, runWith, writeKnown } from './batch-inputs.ts'
+import { type BatchShape, batchFeeds, runWith } from './batch-inputs.ts'
 import { type TrainProgram, type TrainProgramInit, trainProgram } from './train-program.ts'
 
 export interface TrainStepInit extends TrainProgramInit {
