@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, open, stat } from 'node:fs/promises'
 import { CotuneError, EXIT } from './errors.ts'
 import { shown } from './shown.ts'
 
@@ -29,7 +29,10 @@ export async function openRegularFile(path: string): Promise<FileHandle> {
     if (isFile) return await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException
-    throw unreadable(path, REASONS[code] ?? `the system says ${code}`, { code, cause })
+    // A folder of Hugging Face's cache is often copied without what its links lead to.
+    const isLink = code === 'ENOENT' && (await lstat(path).catch(() => undefined)) !== undefined
+    const reason = isLink ? 'it is a link that leads nowhere' : REASONS[code]
+    throw unreadable(path, reason ?? `the system says ${code}`, { code, cause })
   }
   throw unreadable(path, 'it is no regular file')
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { constants, copyFile, readdir, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { CotuneError, EXIT, readRegularFile, storageError } from '#base'
@@ -23,9 +24,10 @@ export async function importModel(
 ): Promise<AddedModel> {
   parseModelReference(name)
   const source = resolve(folder)
-  const files = await listFiles(source)
+  const names = await listFiles(source)
   // Before gigabytes are read, and once more on the copy.
   await openCheckpoint(source)
+  const files = await digestFiles(source, names)
   const revision = revisionOf(files)
   const [known] = await library.find({ name, revision })
   if (known !== undefined) return { ...(await library.touch(known)), warnings: [], isNew: false }
@@ -40,7 +42,7 @@ export async function importModel(
   })
 }
 
-async function listFiles(folder: string): Promise<readonly ModelFile[]> {
+async function listFiles(folder: string): Promise<readonly string[]> {
   const present = await readdir(folder).catch((cause: unknown) => {
     throw new CotuneError('MODEL_FOLDER_UNREADABLE', `cannot read the folder ${folder}`, {
       hint: 'give a folder with config.json, model.safetensors and tokenizer.json',
@@ -49,12 +51,20 @@ async function listFiles(folder: string): Promise<readonly ModelFile[]> {
       exit: EXIT.data,
     })
   })
-  const names = await neededFiles(new Set(present), () =>
+  return neededFiles(new Set(present), () =>
     readRegularFile(join(folder, INDEX_FILE), MAX_INDEX_BYTES),
   )
+}
+
+/** Of files that are there: a link that leads nowhere is one that is left out, as when the checkpoint is opened. */
+async function digestFiles(
+  folder: string,
+  names: readonly string[],
+): Promise<readonly ModelFile[]> {
   const files: ModelFile[] = []
   for (const name of names) {
     const path = join(folder, name)
+    if (!existsSync(path)) continue
     files.push({ name, sizeBytes: (await stat(path)).size, sha256: await sha256OfFile(path) })
   }
   return files

@@ -34,7 +34,7 @@ export async function neededFiles(
   if (available.has(WEIGHTS_FILE)) return [...small, WEIGHTS_FILE]
   if (!available.has(INDEX_FILE)) throw filesMissing([WEIGHTS_FILE], available)
   const { shards } = parseShardIndex(await readIndex())
-  const foreign = shards.find((name) => !/^[\w.-]+\.safetensors$/.test(name))
+  const foreign = shards.find((name) => !/^[^\p{Cc}]+\.safetensors$/u.test(name))
   if (foreign !== undefined) throw indexForeign(foreign)
   const missing = shards.filter((name) => !available.has(name))
   if (missing.length > 0) throw filesMissing(missing, available)

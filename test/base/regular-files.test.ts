@@ -13,6 +13,7 @@ beforeAll(async () => {
   await symlink(join(folder, 'file'), join(folder, 'link'))
   await symlink(join(folder, 'circle'), join(folder, 'circle'))
   await symlink('/dev/zero', join(folder, 'device'))
+  await symlink(join(folder, 'gone'), join(folder, 'dangling'))
   execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'pipe')])
 })
 afterAll(() => rm(folder, { recursive: true }))
@@ -26,6 +27,7 @@ it.each([
   ['pipe', 'it is no regular file'],
   ['device', 'it is no regular file'],
   ['circle', 'its links form a circle'],
+  ['dangling', 'it is a link that leads nowhere'],
   ['nothing', 'it does not exist'],
   ['file/below', 'it does not exist'],
   ['a\0b', 'the system says'],

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -121,6 +121,35 @@ it('keeps nothing of a folder that is no model', async () => {
   )
   expect(await library.list()).toEqual([])
   expect(await library.partials()).toEqual([])
+})
+
+it('leaves out links that lead nowhere, and refuses a folder of them', async () => {
+  const folder = await tinyFolder('linked')
+  await symlink(join(root, 'gone'), join(folder, 'tokenizer_config.json'))
+  await symlink(join(folder, 'generation_config.json'), join(folder, 'generation_config.json'))
+  const { manifest } = await importModel(library, folder)
+  expect(manifest.files.map(({ name }) => name)).toEqual(['config.json', 'model.safetensors'])
+  for (const name of ['model.safetensors', 'config.json']) {
+    await rm(join(folder, name))
+    await symlink(join(root, 'gone'), join(folder, name))
+    await expect(importModel(library, folder)).rejects.toMatchObject({
+      code: name === 'config.json' ? 'MODEL_CONFIG_NOT_FOUND' : 'MODEL_WEIGHTS_NOT_FOUND',
+      message: expect.stringContaining('it is a link that leads nowhere'),
+    })
+  }
+})
+
+it('takes shards by any name', async () => {
+  const folder = await tinyFolder('sharded')
+  const shard = 'weights (1 of 1) größer.safetensors'
+  await rename(join(folder, 'model.safetensors'), join(folder, shard))
+  const index = { weight_map: { any: shard } }
+  await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify(index))
+  const { manifest } = await importModel(library, folder)
+  expect(manifest.files.map(({ name }) => name)).toContain(shard)
+  index.weight_map.any = 'config.json'
+  await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify(index))
+  await expect(importModel(library, folder)).rejects.toThrow(code('MODEL_INDEX_INVALID'))
 })
 
 it('says before it writes that the disk is full', async () => {
