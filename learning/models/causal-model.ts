@@ -110,8 +110,9 @@ export interface CausalModel {
   /** Hugging Face names to shapes, in the order of the layers. */
   readonly parameters: ReadonlyMap<string, readonly number[]>
   readonly linears: readonly Linear[]
-  /** Parameters by the stored name of a tensor that stands in for them where they are not stored themselves. */
-  readonly standIns: ReadonlyMap<string, string>
+  /** The parameter of the token embedding, and what a head is stored as. A tied head is no parameter of its own. */
+  readonly embeddingWeight: string
+  readonly headWeight: string
   /** The parameter a stored tensor's name stands for: itself, another spelling, or undefined for a buffer to ignore. */
   resolveName(stored: string): string | undefined
   /** @throws CotuneError MODEL_CONTEXT_EXCEEDED if there are more columns than the model has positions. */

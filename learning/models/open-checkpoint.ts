@@ -7,6 +7,7 @@ import { createModel } from './create-model.ts'
 import { weightDtype } from './safetensors.ts'
 import { indexInvalid, type ShardIndex } from './shard-index.ts'
 import { createStoredTensor, type StoredTensor } from './stored-tensor.ts'
+import { hasUntiedHead } from './untied-head.ts'
 import {
   readWeightFiles,
   WEIGHTS_FILE,
@@ -30,7 +31,7 @@ export interface OpenCheckpoint {
 }
 
 export interface CheckpointWarning {
-  readonly code: 'MODEL_TENSOR_UNUSED'
+  readonly code: 'MODEL_TENSOR_UNUSED' | 'MODEL_HEAD_UNTIED'
   readonly message: string
 }
 
@@ -39,16 +40,21 @@ const MAX_WARNINGS = 20
 
 /**
  * Opens a Hugging Face style folder: `config.json`, `model.safetensors` or shards with their index, `tokenizer.json`.
- * Everything but the numbers is checked before it is believed: the folder may come from anywhere. Nothing stays open.
+ * Everything but the numbers is checked before it is believed: the folder may come from anywhere. Numbers are read only to
+ * compare a tied head that is stored all the same. Nothing stays open.
  *
  * @throws CotuneError MODEL_CONFIG_*, MODEL_TYPE_UNSUPPORTED, MODEL_WEIGHTS_NOT_FOUND, MODEL_INDEX_*, SAFETENSORS_*,
- * MODEL_TENSOR_MISSING, MODEL_TENSOR_SHAPE, and TOKENIZER_*
+ * MODEL_TENSOR_MISSING, MODEL_TENSOR_SHAPE, those of {@link hasUntiedHead}, and TOKENIZER_*
  */
 export async function openCheckpoint(folder: string): Promise<OpenCheckpoint> {
-  const model = createModel(await readCheckpointConfig(folder))
+  const source = await readCheckpointConfig(folder)
+  const told = createModel(source)
   const tokenizer = await readTokenizer(folder)
   const { entries, files, index } = await readWeightFiles(folder)
-  const { found, warnings } = assignParameters(model, entries)
+  const isUntied = await hasUntiedHead(told, entries)
+  const model = isUntied ? createModel({ ...source, tie_word_embeddings: false }) : told
+  const { found, unused } = assignParameters(model, entries)
+  const warnings = [...(isUntied ? [untied(model)] : []), ...unused]
   const tensors = new Map<string, StoredTensor>()
   for (const [name, shape] of model.parameters) {
     const entry = checkEntry(model, name, found.get(name), index)
@@ -73,7 +79,7 @@ async function readTokenizer(folder: string): Promise<Tokenizer | undefined> {
 function assignParameters(
   model: CausalModel,
   entries: WeightFiles['entries'],
-): { found: ReadonlyMap<string, WeightEntry>; warnings: readonly CheckpointWarning[] } {
+): { found: ReadonlyMap<string, WeightEntry>; unused: readonly CheckpointWarning[] } {
   const found = new Map<string, WeightEntry>()
   const unused: string[] = []
   for (const entry of entries.values()) {
@@ -82,19 +88,30 @@ function assignParameters(
     if (model.parameters.has(name) && !found.has(name)) found.set(name, entry)
     else unused.push(entry.name)
   }
-  for (const [stored, name] of model.standIns) {
-    const entry = entries.get(stored)
-    if (entry !== undefined && !found.has(name)) found.set(name, entry)
-  }
+  // Of two tensors that are one, some converters keep the first by the alphabet: OPT-125M's file has only the head.
+  const head = entries.get(model.headWeight)
+  if (model.config.tiedHead && head !== undefined && !found.has(model.embeddingWeight))
+    found.set(model.embeddingWeight, head)
   const messages = unused.slice(0, MAX_WARNINGS).map((name) => `unused tensor "${shown(name)}"`)
   if (unused.length > MAX_WARNINGS)
     messages.push(`and ${unused.length - MAX_WARNINGS} more unused tensors`)
-  const warnings = messages.map((message) => ({ code: 'MODEL_TENSOR_UNUSED' as const, message }))
-  return { found, warnings }
+  return {
+    found,
+    unused: messages.map((message) => ({ code: 'MODEL_TENSOR_UNUSED' as const, message })),
+  }
+}
+
+function untied({ headWeight, embeddingWeight }: CausalModel): CheckpointWarning {
+  return {
+    code: 'MODEL_HEAD_UNTIED',
+    message:
+      `config.json ties the head to the embedding, but ${headWeight} and ${embeddingWeight} differ: ` +
+      'each is used for itself, as in transformers 5',
+  }
 }
 
 function checkEntry(
-  { config }: CausalModel,
+  { config, headWeight }: CausalModel,
   name: string,
   entry: WeightEntry | undefined,
   index: ShardIndex | undefined,
@@ -105,7 +122,10 @@ function checkEntry(
       `tensor ${name} is missing from ${shown(index?.shardOf.get(name) ?? WEIGHTS_FILE)} ` +
         `(config.json says ${config.layers} layers)`,
       {
-        hint: 'The weights do not belong to this config.json, or a shard is missing: download the checkpoint again.',
+        hint:
+          name === headWeight
+            ? 'A shard is missing, or the head is the embedding: then config.json must say "tie_word_embeddings": true.'
+            : 'The weights do not belong to this config.json, or a shard is missing: download the checkpoint again.',
         data: { tensor: name },
         exit: EXIT.data,
       },
@@ -125,7 +145,10 @@ function checkShape(
   stored: WeightEntry,
 ): void {
   if (stored.shape.length === shape.length && stored.shape.every((n, i) => n === shape[i])) return
-  const isRows = shape[0] === config.vocabularySize && stored.shape[1] === shape[1]
+  const isRows =
+    shape[0] === config.vocabularySize &&
+    stored.shape.length === shape.length &&
+    stored.shape[1] === shape[1]
   const message = isRows
     ? `tensor ${name} has ${stored.shape[0]} rows, config.json says vocab_size ${config.vocabularySize}`
     : `tensor ${name} has shape ${shownJson(stored.shape)}, config.json implies ${JSON.stringify(shape)}`

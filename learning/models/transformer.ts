@@ -42,6 +42,7 @@ export function createTransformer(init: TransformerInit): CausalModel {
   const { config, source, names, enter, layer, leave, head = {} } = init
   const { hiddenSize, embeddingSize = hiddenSize, vocabularySize } = config
   const { tiedHead, layers, epsilon } = config
+  const embeddingWeight = `${names.embedding}.weight`
   const headWeight = `${names.head}.weight`
 
   // Some files, those of a model without its head among them, leave the first part of each name out.
@@ -58,7 +59,7 @@ export function createTransformer(init: TransformerInit): CausalModel {
   }
 
   function logits(rows: Node, scope: ParameterScope): Node {
-    const name = tiedHead ? `${names.embedding}.weight` : headWeight
+    const name = tiedHead ? embeddingWeight : headWeight
     const weight = scope.parameter(name, [vocabularySize, embeddingSize])
     let y = matmul(rows, weight, { transposeB: true })
     if (head.bias) y = add(y, scope.parameter(`${names.head}.bias`, [vocabularySize]))
@@ -73,8 +74,8 @@ export function createTransformer(init: TransformerInit): CausalModel {
     source,
     parameters,
     linears,
-    // Of two tensors that are one, some converters keep the first by the alphabet: OPT-125M's file has only the head.
-    standIns: new Map(tiedHead ? [[headWeight, `${names.embedding}.weight`]] : []),
+    embeddingWeight,
+    headWeight,
     resolveName: (stored) => {
       if (BUFFER.test(stored)) return undefined
       if (tiedHead && stored === headWeight) return undefined

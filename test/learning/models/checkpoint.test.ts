@@ -95,6 +95,61 @@ it('takes a tied head for the embedding where the file has the head alone', asyn
 })
 
 it.each([
+  ['other numbers', (values: Float32Array) => values.map((value) => value + 1)],
+  ['another last number', (values: Float32Array) => values.with(-1, 7)],
+])(
+  'leaves a head with %s than the embedding untied, whatever config.json says',
+  async (_, change) => {
+    const untied = randomModel({ ...TINY.llama, tie_word_embeddings: false }, 'untied')
+    const { data, shape } = untied.weights.get('model.embed_tokens.weight')!
+    const weights = new Map(untied.weights)
+    weights.set('lm_head.weight', tensor(change(data as Float32Array), shape))
+    const path = await mkdtemp(join(folder, 'untied-'))
+    await writeFile(
+      join(path, 'config.json'),
+      JSON.stringify({ ...untied.model.source, tie_word_embeddings: true }),
+    )
+    await writeFile(join(path, 'model.safetensors'), encodeSafetensors(weights))
+    const loaded = await loadCheckpoint(path)
+    expect(loaded.warnings).toEqual([
+      { code: 'MODEL_HEAD_UNTIED', message: expect.stringContaining('lm_head.weight') },
+    ])
+    expect(loaded.model.config.tiedHead).toBe(false)
+    expect(loaded.weights).toEqual(weights)
+
+    const again = join(path, 'again')
+    await saveCheckpoint(again, loaded)
+    expect((await loadCheckpoint(again)).warnings).toEqual([])
+  },
+)
+
+it('says what an untied head that is not there may mean', async () => {
+  const { model, weights } = randomModel(TINY.llama, 'no head')
+  const path = await mkdtemp(join(folder, 'headless-'))
+  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
+  const headless = new Map([...weights].filter(([name]) => name !== 'lm_head.weight'))
+  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(headless))
+  await expect(loadCheckpoint(path)).rejects.toMatchObject({
+    code: 'MODEL_TENSOR_MISSING',
+    hint: expect.stringContaining('tie_word_embeddings'),
+  })
+})
+
+it('says the whole shape where one has a dimension too many', async () => {
+  const { model, weights } = randomModel(TINY.llama, 'rank')
+  const path = await mkdtemp(join(folder, 'rank-'))
+  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
+  const name = 'model.embed_tokens.weight'
+  const { data, shape } = weights.get(name)!
+  const stored = new Map(weights).set(name, tensor(data, [...shape, 1]))
+  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(stored))
+  await expect(loadCheckpoint(path)).rejects.toMatchObject({
+    code: 'MODEL_TENSOR_SHAPE',
+    message: expect.stringContaining(`${JSON.stringify([...shape, 1])}, config.json implies`),
+  })
+})
+
+it.each([
   ['an empty folder', {}, 'MODEL_CONFIG_NOT_FOUND'],
   ['weights left out', { 'config.json': JSON.stringify(TINY.llama) }, 'MODEL_WEIGHTS_NOT_FOUND'],
   ['a config that is a list', { 'config.json': '[]' }, 'MODEL_CONFIG_INVALID'],
