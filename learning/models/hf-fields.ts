@@ -10,7 +10,12 @@ export const size = z
   .max(2 ** 31 - 1, 'is too large')
 export const layerCount = size.max(1_000, 'is too large')
 export const headCount = size.max(65_536, 'is too large')
-export const positive = z.number('must be a positive number').positive('must be a positive number')
+/** The engine computes in float32, in which more than this is infinite. */
+const MAX_FLOAT32 = (2 - 2 ** -23) * 2 ** 127
+export const positive = z
+  .number('must be a positive number')
+  .positive('must be a positive number')
+  .max(MAX_FLOAT32, 'is too large')
 export const flag = z.boolean('must be true or false')
 
 const tokenId = z.int('must be a token id').nonnegative('must be a token id')

@@ -1,12 +1,21 @@
 import { CotuneError, EXIT, readJson, shown, shownJson } from '#base'
 
-/** Bytes an element of each dtype of the safetensors format takes; only three of them are read as weights. */
+/**
+ * Bytes an element of each dtype of the safetensors format takes, part of one where several share it; only three dtypes
+ * are read as weights.
+ */
 const ELEMENT_BYTES = new Map<string, number>([
+  ['F4', 1 / 2],
+  ['F6_E2M3', 3 / 4],
+  ['F6_E3M2', 3 / 4],
   ['BOOL', 1],
   ['U8', 1],
   ['I8', 1],
   ['F8_E5M2', 1],
   ['F8_E4M3', 1],
+  ['F8_E8M0', 1],
+  ['F8_E5M2FNUZ', 1],
+  ['F8_E4M3FNUZ', 1],
   ['I16', 2],
   ['U16', 2],
   ['F16', 2],
@@ -17,6 +26,7 @@ const ELEMENT_BYTES = new Map<string, number>([
   ['F64', 8],
   ['I64', 8],
   ['U64', 8],
+  ['C64', 8],
 ])
 
 /** One tensor as the header describes it, its offsets checked against the file and its shape. */

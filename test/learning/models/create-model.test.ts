@@ -40,6 +40,7 @@ describe('refuses, naming the key', () => {
       { ...llama, rms_norm_eps: '1e-5' },
       'rms_norm_eps must be a positive number',
     ],
+    ['MODEL_CONFIG_INVALID', { ...llama, rms_norm_eps: 1e39 }, 'rms_norm_eps is too large'],
     ['MODEL_CONFIG_INVALID', { ...llama, mlp_bias: 1 }, 'mlp_bias must be true or false, got 1'],
     ['MODEL_CONFIG_INVALID', { ...llama, eos_token_id: 'x' }, 'eos_token_id must be a token id'],
     ['MODEL_CONFIG_INVALID', { ...llama, hidden_size: 18 }, 'not divisible'],

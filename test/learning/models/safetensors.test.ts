@@ -74,6 +74,16 @@ describe('refuses', () => {
       'SAFETENSORS_DTYPE_UNSUPPORTED',
     ],
     [
+      'a dtype of which several share a byte',
+      fileOf(`{"a":${entry([16], [0, 8], 'F4')}}`, 8),
+      'SAFETENSORS_DTYPE_UNSUPPORTED',
+    ],
+    [
+      'a part of a byte',
+      fileOf(`{"a":${entry([15], [0, 8], 'F4')}}`, 8),
+      'SAFETENSORS_SIZE_MISMATCH',
+    ],
+    [
       'a negative shape',
       fileOf(`{"a":${entry([-2, -1], [0, 8])}}`, 8),
       'SAFETENSORS_SHAPE_INVALID',
