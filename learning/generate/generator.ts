@@ -1,4 +1,4 @@
-import { CotuneError } from '#base'
+import { CotuneError, EXIT } from '#base'
 import type { Executor, Tensor, WeightValue } from '#engine'
 import { type AdapterLayer, type AdapterWeights, toLeaves } from '#learning/lora'
 import type { Checkpoint } from '#learning/models'
@@ -73,7 +73,10 @@ export class Generator {
       throw new CotuneError(
         'MODEL_CONTEXT_EXCEEDED',
         `the model reads ${contextLength} tokens at most, ${maxPrompt} + ${maxNew} were asked for`,
-        { hint: 'Shorten prompts or answers, or choose a model with a longer context.' },
+        {
+          hint: 'Shorten prompts or answers, or choose a model with a longer context.',
+          exit: EXIT.data,
+        },
       )
     const decoder = await Decoder.create({ model, weights, base, adapters, executor, limit })
     return new Generator(init, decoder)

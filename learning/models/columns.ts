@@ -1,4 +1,4 @@
-import { CotuneError } from '#base'
+import { CotuneError, EXIT } from '#base'
 import type { HiddenInputs, ModelConfig } from './causal-model.ts'
 
 /**
@@ -12,6 +12,9 @@ export function columnsOf({ tokens, cache }: HiddenInputs, config: ModelConfig):
   throw new CotuneError(
     'MODEL_CONTEXT_EXCEEDED',
     `the model reads ${config.contextLength} tokens at most, ${columns} were asked for`,
-    { hint: 'Shorten the sequence length, or choose a model with a longer context.' },
+    {
+      hint: 'Shorten the sequence length, or choose a model with a longer context.',
+      exit: EXIT.data,
+    },
   )
 }

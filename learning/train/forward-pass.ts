@@ -1,3 +1,4 @@
+import { CotuneError, EXIT } from '#base'
 import {
   createProgram,
   type Executor,
@@ -37,7 +38,11 @@ export interface ForwardResult {
   readonly topProbabilities: Float32Array
 }
 
-/** What a {@link ForwardPass} runs. */
+/**
+ * What a {@link ForwardPass} runs.
+ *
+ * @throws CotuneError TUNING_SETTINGS_INVALID if a teacher shall say more tokens than it knows
+ */
 export function forwardProgram({ trainee, shape, teacher }: ForwardProgramInit): Program {
   const inputs = batchInputs(shape)
   const { scope } = traineeScope(trainee)
@@ -49,12 +54,26 @@ export function forwardProgram({ trainee, shape, teacher }: ForwardProgramInit):
     return createProgram({ outputs: { exampleNats } })
   }
   const { topK, temperature } = teacher
+  const { vocabularySize } = trainee.model.config
+  if (topK > vocabularySize) throw tooFewTokens(topK, vocabularySize)
   const plain = logProbabilities(logits, 1)
   const tempered = temperature === 1 ? plain : logProbabilities(logits, temperature)
   const topTokens = topKIndices(tempered, topK)
   const topProbabilities = exp(reshape(gatherLast(tempered, topTokens), topTokens.shape))
   const exampleNats = inTotal(chosenCrossEntropy(plain, inputs.targets))
   return createProgram({ outputs: { exampleNats, topTokens, topProbabilities } })
+}
+
+function tooFewTokens(topK: number, vocabularySize: number): CotuneError {
+  return new CotuneError(
+    'TUNING_SETTINGS_INVALID',
+    `topK ${topK} is more than the ${vocabularySize} tokens of a model's vocabulary`,
+    {
+      hint: `Lower tuning.topK (--top-k) to ${vocabularySize} or less.`,
+      data: { topK, vocabularySize },
+      exit: EXIT.config,
+    },
+  )
 }
 
 /** Reads batches without learning from them: an example's loss, and what a teacher thinks of each row. */

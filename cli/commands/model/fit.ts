@@ -10,7 +10,7 @@ import { formatBytes } from '../../render/units.ts'
 interface FitOptions {
   readonly memory: number
   readonly batch: number
-  readonly length: number
+  readonly length?: number
   readonly rank: number
   readonly full?: boolean
   readonly mutual?: boolean
@@ -21,6 +21,9 @@ interface FitOptions {
   readonly json?: boolean
 }
 
+/** A device's default (`tuning.length`), where the models read so many. */
+const DEFAULT_LENGTH = 128
+
 /** `cotune model fit DIR --memory 4GB`. */
 export function fitModelCommand({ io, setExitCode }: CommandContext): Command {
   return new Command('fit')
@@ -28,7 +31,11 @@ export function fitModelCommand({ io, setExitCode }: CommandContext): Command {
     .argument('<dir>', 'a folder with config.json and model.safetensors, or a model of the library')
     .requiredOption('--memory <size>', 'what the process may take: 4GB, 900MB, 4GiB', sizeInBytes)
     .option('--batch <rows>', 'rows of tokens a step', positiveInteger, 8)
-    .option('--length <tokens>', 'tokens a row', positiveInteger, 128)
+    .option(
+      '--length <tokens>',
+      'tokens a row (default: 128, or as many as the model reads)',
+      positiveInteger,
+    )
     .option('--rank <r>', 'rank of the adapter, on every linear layer', positiveInteger, 8)
     .option('--full', 'count the training of all parameters in place of an adapter')
     .option(
@@ -62,7 +69,11 @@ Examples:
       const checkpoint = await openCheckpoint(folder)
       const partnerFolder = options.with && (await resolveModelFolder(options.with))
       const partner = partnerFolder ? await openCheckpoint(partnerFolder) : undefined
-      const { memory: memoryBytes, batch, length, rank } = options
+      const { memory: memoryBytes, batch, rank } = options
+      const contexts = [checkpoint, ...(partner ? [partner] : [])].map(
+        ({ model }) => model.config.contextLength,
+      )
+      const length = options.length ?? Math.min(DEFAULT_LENGTH, ...contexts)
       const train = options.full ? ('full' as const) : ('lora' as const)
       const asked = { train, memoryBytes, batch, length, rank }
       const settings = await mutualSettings(options)

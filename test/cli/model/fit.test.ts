@@ -12,10 +12,14 @@ import { runCommand } from '../run-command.ts'
 let folder: string
 let own: string
 let other: string
+let short: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cotune-fit-command-'))
   own = join(folder, 'own')
   other = join(folder, 'other')
+  short = join(folder, 'short')
+  const shorter = { ...TINY.gpt2, vocab_size: 40, n_positions: 48 }
+  await saveCheckpoint(short, randomModel(shorter, 'short'))
   await saveCheckpoint(own, randomModel({ ...TINY.llama, vocab_size: 256 }, 'own'))
   await saveCheckpoint(other, randomModel({ ...TINY.gpt2, vocab_size: 300 }, 'other'))
 })
@@ -37,6 +41,21 @@ describe('cotune model fit', () => {
     expect(stdout).toContain('basePrecision = "float32"')
     expect(stdout).toContain('One model that learns alone.')
     expect(stdout).not.toContain('teaching')
+  })
+
+  it('counts as many tokens as the models read unless told', async () => {
+    const lengthOf = async (...argv: readonly string[]) => {
+      const { stdout } = await runCommand(
+        ...['model', 'fit', own, '--memory', '4GB', '--json'],
+        ...argv,
+      )
+      return JSON.parse(stdout).length
+    }
+    expect(await lengthOf()).toBe(64)
+    expect(await lengthOf('--with', short)).toBe(48)
+    const { exitCode, stderr } = await fitOf('--memory', '4GB', '--length', '65')
+    expect(exitCode).toBe(EXIT.data)
+    expect(stderr).toContain('MODEL_CONTEXT_EXCEEDED')
   })
 
   it('exits with 1 where nothing fits', async () => {
@@ -90,5 +109,8 @@ describe('cotune model fit', () => {
     const { exitCode, stderr } = await fitOf('--memory', '4GB', '--top-k', '5000')
     expect(exitCode).toBe(EXIT.config)
     expect(stderr).toContain('TUNING_SETTINGS_INVALID')
+    const narrow = await fitOf('--memory', '4GB', '--top-k', '41', '--with', short)
+    expect(narrow.exitCode).toBe(EXIT.config)
+    expect(narrow.stderr).toContain('topK 41 is more than the 40 tokens')
   })
 })
