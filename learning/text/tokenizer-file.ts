@@ -82,15 +82,12 @@ function modelType(model: Json, name: string): TokenizerFile['model']['type'] {
   if (type === 'BPE' || type === 'Unigram' || type === 'WordPiece') return type
   if (type === undefined && Array.isArray(vocab)) return 'Unigram'
   if (type === undefined && Array.isArray(model.merges)) return 'BPE'
-  throw new CotuneError(
-    'TOKENIZER_UNSUPPORTED',
-    `${name}: model type ${shownJson(type)} is not supported`,
-    {
-      hint: 'Use a tokenizer whose model is BPE, Unigram or WordPiece.',
-      data: { file: name, type: shownJson(type) },
-      exit: EXIT.data,
-    },
-  )
+  const problem = type === undefined ? 'has no type' : `type ${shownJson(type)} is not supported`
+  throw new CotuneError('TOKENIZER_UNSUPPORTED', `${name}: model ${problem}`, {
+    hint: 'Use a tokenizer whose model is BPE, Unigram or WordPiece.',
+    data: { file: name, type: shownJson(type) },
+    exit: EXIT.data,
+  })
 }
 
 function checkVocabulary(model: Json, name: string): void {

@@ -40,7 +40,7 @@ export type GoldenFile = z.infer<typeof schema>
 export async function readGoldenFile(path: string, model: CausalModel): Promise<GoldenFile> {
   const reading = readJson(await readBytes(path))
   if (!('value' in reading)) throw invalid(path, reading.problem, reading.cause)
-  const parsed = schema.safeParse(reading.value)
+  const parsed = schema.safeParse(reading.value, { error: missingKey })
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const where = shown(issue?.path.join('.') || 'its content')
@@ -49,6 +49,11 @@ export async function readGoldenFile(path: string, model: CausalModel): Promise<
   checkShape(path, parsed.data)
   checkFits(path, parsed.data, model)
   return parsed.data
+}
+
+/** What is said of a key that is not there; of others zod says it. */
+function missingKey({ input }: { readonly input?: unknown }): string | undefined {
+  return input === undefined ? 'it is missing' : undefined
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -113,6 +113,14 @@ it.each([
   expect(JSON.parse(stdout).error.code).toBe(code)
 })
 
+it('names the key that a record lacks', async () => {
+  const { greedy: _, ...lacking } = golden
+  const { stdout } = await verify(lacking, '--json')
+  expect(JSON.parse(stdout).error.message).toMatch(
+    /is not a record of logits: greedy: it is missing$/,
+  )
+})
+
 it('refuses a record that is not there', async () => {
   const { stdout } = await runCommand('model', 'verify', folder, '--golden', folder, '--json')
   expect(JSON.parse(stdout).error.code).toBe('MODEL_GOLDEN_UNREADABLE')
