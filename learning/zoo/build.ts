@@ -75,10 +75,7 @@ async function buildStage(
   const model = modelOf(recipe, tokenizer)
   const random = createRandom(SEED).fork(recipe.name)
   const rows = recipe === LLM || recipe === DPM ? corpus.cloudRows : corpus.smallModelRows
-  const { batches, shape, learningRate } = stageOf(
-    recipe,
-    stage,
-  )({
+  const { batches, shape, learningRate } = stageBatches(recipe, stage, {
     tokenizer,
     rows,
     prose: corpus.prose,
@@ -116,17 +113,18 @@ interface StageBatches {
   readonly learningRate: number
 }
 
-function stageOf(recipe: ModelRecipe, stage: StageName) {
-  return (init: Parameters<typeof pretrainingBatches>[0]): StageBatches => {
-    const { pretraining, refining } = recipe
-    if (stage === 'pretraining') {
-      const batches = pretrainingBatches(init, pretraining)
-      return { batches, shape: PRETRAINING_SHAPE, learningRate: pretraining.learningRate }
-    }
-    if (!refining) throw new TypeError(`${recipe.name} is not refined`)
-    const batches = refiningBatches(init, refining)
-    return { batches, shape: REFINING_SHAPE, learningRate: refining.learningRate }
+function stageBatches(
+  { name, pretraining, refining }: ModelRecipe,
+  stage: StageName,
+  init: Parameters<typeof pretrainingBatches>[0],
+): StageBatches {
+  if (stage === 'pretraining') {
+    const batches = pretrainingBatches(init, pretraining)
+    return { batches, shape: PRETRAINING_SHAPE, learningRate: pretraining.learningRate }
   }
+  if (!refining) throw new TypeError(`${name} is not refined`)
+  const batches = refiningBatches(init, refining)
+  return { batches, shape: REFINING_SHAPE, learningRate: refining.learningRate }
 }
 
 function modelOf(recipe: ModelRecipe, tokenizer: Tokenizer): CausalModel {
