@@ -64,16 +64,13 @@ export async function decodeRows(init: DecodeRowsInit): Promise<void> {
     const needsLogits = group.some((row) => row.needsLogits)
     const first = slots.length
     begun += group.length
-    const [long] = group
-    if (group.length === 1 && long!.prompt.length > PREFILL_TOKENS) {
-      let { prompt } = long!
-      for (; prompt.length > PREFILL_TOKENS; prompt = prompt.subarray(PREFILL_TOKENS)) {
-        signal?.throwIfAborted()
-        await decoder.read(cache, first, [prompt.subarray(0, PREFILL_TOKENS)], false)
-      }
-      return settle(first, group, await decoder.read(cache, first, [prompt], needsLogits))
+    let prompts = group.map(({ prompt }) => prompt)
+    // One that a run does not read whole is alone in its group.
+    for (let [long] = prompts; long!.length > PREFILL_TOKENS; [long] = prompts) {
+      signal?.throwIfAborted()
+      await decoder.read(cache, first, [long!.subarray(0, PREFILL_TOKENS)], false)
+      prompts = [long!.subarray(PREFILL_TOKENS)]
     }
-    const prompts = group.map(({ prompt }) => prompt)
     settle(first, group, await decoder.read(cache, first, prompts, needsLogits))
   }
 
