@@ -55,8 +55,11 @@ export type TuningSettings = z.infer<typeof tuningSettingsSchema>
 export function tuningSettings(given: unknown = {}): TuningSettings {
   const parsed = tuningSettingsSchema.safeParse(given)
   if (parsed.success) return parsed.data
-  throw new CotuneError('TUNING_SETTINGS_INVALID', z.prettifyError(parsed.error), {
-    hint: 'Correct the [tuning] section of config.toml; docs/co-tuning.md lists the settings.',
+  const wrong = parsed.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  )
+  throw new CotuneError('TUNING_SETTINGS_INVALID', `tuning settings: ${wrong.join('; ')}`, {
+    hint: 'Correct the [tuning] section of config.toml, or the option; docs/co-tuning.md lists the settings.',
     exit: EXIT.config,
   })
 }

@@ -52,8 +52,8 @@ export function fitModelCommand({ io, setExitCode }: CommandContext): Command {
 The estimate is of one model in one process: its training step by LoRA, all positions supervised; with --full that of
 all its parameters, in float32, which is what a device does to its own model unless told. A device that co-tunes holds
 two models at once, its own and the proxy, and each of them takes more than that: --mutual counts what mutual learning
-adds to one, without the other; --with what both take together, the other always tuned by LoRA. Exits with 1 where
-nothing fits.
+adds to one, without the other; --with what both take together, the other always tuned by LoRA. What fits leaves 8 %
+of the memory free. Exits with 1 where nothing fits.
 
 Examples:
   $ cotune model fit ~/models/small --memory 4GB
@@ -83,28 +83,31 @@ Examples:
       const shown =
         options.json === true
           ? renderJson({ ...about, ...fit })
-          : render(fit, { train, memoryBytes, ...(mutual ? { mutual } : {}) })
+          : render(fit, { ...asked, ...(mutual ? { mutual } : {}) })
       io.stdout.write(`${shown}\n`)
       if (!fit.best) setExitCode(EXIT.failure)
     })
 }
 
-/** As in the [tuning] section of a device, where not given. */
+/** As in the [tuning] section of a device, where not given; what that section would refuse is refused here. */
 async function mutualSettings(options: FitOptions): Promise<FitMutual | undefined> {
-  const { topK, temperature } = options
+  const { batch, length, rank, topK, temperature } = options
+  const { tuningSettings } = await import('#learning/tuning')
+  const settings = tuningSettings({
+    batch,
+    length,
+    rank,
+    ...(topK === undefined ? {} : { topK }),
+    ...(temperature === undefined ? {} : { temperature }),
+  })
   const isAsked = [options.mutual, options.with, topK, temperature].some(
     (each) => each !== undefined,
   )
   if (!isAsked) return undefined
-  const { tuningSettings } = await import('#learning/tuning')
-  const settings = tuningSettings({
-    ...(topK === undefined ? {} : { topK }),
-    ...(temperature === undefined ? {} : { temperature }),
-  })
   return { topK: settings.topK, temperature: settings.temperature, gate: settings.gate }
 }
 
-type Asked = Pick<FitInit, 'train' | 'memoryBytes' | 'mutual'>
+type Asked = Pick<FitInit, 'train' | 'memoryBytes' | 'length' | 'rank' | 'mutual'>
 
 function render(fit: Fit, asked: Asked): string {
   const { options, best } = fit
@@ -114,6 +117,7 @@ function render(fit: Fit, asked: Asked): string {
     option.packWeights ? `${option.precision}, packed` : option.precision,
     option.recompute,
     `${option.batch}${option.accumulate > 1 ? ` x ${option.accumulate}` : ''}`,
+    formatBytes(option.memory.runtime),
     formatBytes(option.memory.weights),
     formatBytes(option.memory.trained),
     formatBytes(option.memory.activations),
@@ -121,7 +125,7 @@ function render(fit: Fit, asked: Asked): string {
     formatBytes(option.memory.total),
     option.fits ? 'yes' : 'no',
   ])
-  const sizes = ['weights', 'trained', 'activations', ...teaching, 'in all']
+  const sizes = ['runtime', 'weights', 'trained', 'activations', ...teaching, 'in all']
   const head = ['', 'base', 'recompute', 'batch', ...sizes, 'fits']
   return [renderTable(head, rows, sizes), scope(asked), advice(fit, asked)].join('\n\n')
 }
@@ -139,10 +143,15 @@ function partners(mutual: FitMutual | undefined): string {
     : 'Mutual learning, without the other model, which is held beside it: --with DIR counts that too.'
 }
 
-function advice({ best, hasFrozen }: Fit, { train, memoryBytes, mutual }: Asked): string {
+function advice({ options, best, hasFrozen }: Fit, asked: Asked): string {
+  const { train, memoryBytes, length, rank, mutual } = asked
   if (!best) {
+    const runtime = Math.min(...options.map(({ memory }) => memory.runtime))
+    const nothing = `Nothing fits into ${formatBytes(memoryBytes)}`
+    if (runtime > memoryBytes)
+      return `${nothing}: the runtime alone takes ${formatBytes(runtime)}, whatever the model.`
     const instead = train === 'full' ? ', or an adapter: leave out --full' : ''
-    return `Nothing fits into ${formatBytes(memoryBytes)}: take a smaller model, or a shorter --length${instead}.`
+    return `${nothing}: take a smaller model, or a shorter --length${instead}.`
   }
   const { precision, packWeights, recompute, batch, accumulate } = best
   return [
@@ -155,6 +164,8 @@ function advice({ best, hasFrozen }: Fit, { train, memoryBytes, mutual }: Asked)
     `recompute = "${recompute}"`,
     `batch = ${batch}`,
     `accumulate = ${accumulate}`,
+    `length = ${length}`,
+    `rank = ${rank}`,
     ...(mutual ? [`topK = ${mutual.topK}`, `temperature = ${mutual.temperature}`] : []),
   ].join('\n')
 }

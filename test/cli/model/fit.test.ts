@@ -59,7 +59,7 @@ describe('cotune model fit', () => {
   })
 
   it('exits with 1 where nothing fits', async () => {
-    const { exitCode, stdout } = await fitOf('--memory', '1MB')
+    const { exitCode, stdout } = await fitOf('--memory', '190MB')
     expect(exitCode).toBe(EXIT.failure)
     expect(stdout).toContain('Nothing fits')
   })
@@ -100,14 +100,32 @@ describe('cotune model fit', () => {
   })
 
   it('names an adapter where nothing else fits', async () => {
-    const { exitCode, stdout } = await fitOf('--memory', '1MB', '--full')
+    const { exitCode, stdout } = await fitOf('--memory', '190MB', '--full')
     expect(exitCode).toBe(EXIT.failure)
     expect(stdout).toContain('leave out --full')
   })
 
-  it('refuses what the settings of a peer would refuse', async () => {
-    const { exitCode, stderr } = await fitOf('--memory', '4GB', '--top-k', '5000')
+  it('says that no model would fit where the runtime does not', async () => {
+    const { exitCode, stdout } = await fitOf('--memory', '1MB')
+    expect(exitCode).toBe(EXIT.failure)
+    expect(stdout).toMatch(/the runtime alone takes \d+ MiB, whatever the model/)
+  })
+
+  it('prints every setting that the estimate stands on', async () => {
+    const { stdout } = await fitOf('--memory', '4GB', '--batch', '4', '--rank', '16')
+    expect(stdout).toContain('batch = 4\naccumulate = 1\nlength = 32\nrank = 16')
+  })
+
+  it.each([
+    ['--top-k', '5000', 'topK'],
+    ['--temperature', '0', 'temperature'],
+    ['--batch', '2000', 'batch'],
+    ['--length', '8', 'length'],
+    ['--rank', '300', 'rank'],
+  ])('refuses what the settings of a peer would refuse: %s %s', async (option, value, name) => {
+    const { exitCode, stderr } = await fitOf('--memory', '4GB', option, value)
     expect(exitCode).toBe(EXIT.config)
+    expect(stderr).toContain(`cotune: tuning settings: ${name}: Too `)
     expect(stderr).toContain('TUNING_SETTINGS_INVALID')
     const narrow = await fitOf('--memory', '4GB', '--top-k', '41', '--with', short)
     expect(narrow.exitCode).toBe(EXIT.config)
