@@ -107,6 +107,23 @@ describe.each(FAMILIES)('%s', (family) => {
   })
 })
 
+it('reads a prompt in parts that is too long for one run, beside others', async () => {
+  const { model, weights } = randomModel({ ...TINY.llama, max_position_embeddings: 8_192 }, 'a')
+  const part = (id: number, length: number) => Array.from({ length }, () => id)
+  const [first, second, rest] = [part(5, 2_048), part(9, 2_048), part(2, 204)]
+  const long = [...first, ...second, ...rest]
+  const answer = (prompt: readonly number[]) => uncached(model, weights, prompt, -1)
+  const prompts = [[3], long, [8, 1]]
+  const expected = await Promise.all(prompts.map(answer))
+  // Neither part could be lost unseen.
+  expect(await answer([...second, ...rest])).not.toEqual(expected[1])
+  expect(await answer([...first, ...rest])).not.toEqual(expected[1])
+  const init = { checkpoint: { model, weights }, stopIds: [], maxPrompt: long.length }
+  await decode(init, async (generator) => {
+    expect(lists(await generator.generateIds(ids(prompts)))).toEqual(expected)
+  })
+})
+
 describe('stops', () => {
   const { model, weights } = randomModel(TINY.llama, 'generate llama')
 
