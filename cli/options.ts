@@ -55,6 +55,23 @@ export function commaList(text: string): readonly string[] {
   throw new InvalidArgumentError('names separated by commas are needed.')
 }
 
+/** `/ip4/0.0.0.0/tcp/4001,/ip6/::/tcp/4001`. */
+export function addressList(text: string): readonly string[] {
+  const addresses = commaList(text)
+  if (addresses.every((each) => /^\/(ip[46]|dns[46]?)\/[^/]+\/tcp\/\d{1,5}(\/|$)/.test(each))) {
+    return addresses
+  }
+  throw new InvalidArgumentError('multiaddrs such as /ip4/0.0.0.0/tcp/4001 are needed.')
+}
+
+/** What the mesh may call a peer. */
+export function peerName(text: string): string {
+  if (/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u.test(text)) return text
+  throw new InvalidArgumentError(
+    'up to 64 letters, digits, spaces, dots, dashes and underscores are needed, the first a letter or digit.',
+  )
+}
+
 /** `instruction=question,output=answer`. */
 export function columnMap(text: string): Readonly<Record<string, string>> {
   const pairs = commaList(text).map((pair) => pair.split('='))

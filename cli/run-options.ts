@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { LogLevel } from '#base'
-import { commaList } from './options.ts'
+import { addressList } from './options.ts'
 
 /** Options of the commands that run a peer. */
 export interface RunOptions {
@@ -16,7 +16,7 @@ export function addRunOptions(command: Command): Command {
     .option(
       '--listen <addresses>',
       'multiaddrs, separated by commas, e.g. /ip4/0.0.0.0/tcp/4001',
-      commaList,
+      addressList,
     )
     .addOption(
       new Option('--log-level <level>', 'what to log')

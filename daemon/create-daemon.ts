@@ -91,6 +91,7 @@ export function createDaemon(config: DaemonConfig, components: DaemonComponents 
       live,
       events,
       loop,
+      clock,
       startedAt,
     })
     const api = createApiServer({

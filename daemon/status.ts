@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type EventLog, type LoopMonitor, packageVersion } from '#base'
+import { type Clock, type EventLog, type LoopMonitor, packageVersion } from '#base'
 import type {
   DevicePhase,
   ModelInfo,
@@ -26,6 +26,7 @@ export interface StatusComponents {
   readonly live: Live
   readonly events: EventLog<PeerEvent>
   readonly loop: LoopMonitor
+  readonly clock: Clock
   readonly startedAt: number
 }
 
@@ -113,7 +114,7 @@ export class StatusBoard {
   }
 
   self(): PeerInfo {
-    const { config, identity, store, live, session, startedAt } = this.#components
+    const { config, identity, store, live, session, clock } = this.#components
     const traffic = session.mesh?.traffic()
     const [row] = store.rounds.list(1)
     const { step, loss } = live.activity
@@ -130,13 +131,13 @@ export class StatusBoard {
       loss,
       bytesUp: traffic?.up ?? 0,
       bytesDown: traffic?.down ?? 0,
-      lastSeen: startedAt,
+      lastSeen: clock.now(),
     }
   }
 
   /** Another peer, as far as a device knows. */
   peer(peerId: string): PeerInfo {
-    const { session, store } = this.#components
+    const { session, store, clock } = this.#components
     const isCloud = peerId === store.membership.read()?.cloudId
     const link = session.mesh?.links().find((each) => each.peerId === peerId)
     const traffic = session.mesh?.traffic().peers[peerId]
@@ -154,7 +155,7 @@ export class StatusBoard {
       loss: null,
       bytesUp: traffic?.up ?? 0,
       bytesDown: traffic?.down ?? 0,
-      lastSeen: link?.since ?? null,
+      lastSeen: link ? clock.now() : null,
     }
   }
 

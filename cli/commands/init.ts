@@ -7,7 +7,7 @@ import type { Role } from '#protocols/api'
 import type { CommandContext } from '../command-context.ts'
 import { configPath, type InitialConfig, renderConfig } from '../config-file.ts'
 import { modelSetting } from '../model-setting.ts'
-import { commaList } from '../options.ts'
+import { addressList, peerName } from '../options.ts'
 
 interface InitOptions {
   readonly home?: string
@@ -30,11 +30,11 @@ export function initCommand({ io }: CommandContext): Command {
         .default('device'),
     )
     .option('--home <dir>', 'the folder (default: $COTUNE_HOME, else ~/.local/share/cotune)')
-    .option('--name <name>', "what others call it (default: this machine's name)")
+    .option('--name <name>', "what others call it (default: this machine's name)", peerName)
     .option(
       '--listen <addresses>',
       'multiaddrs, separated by commas (default: a cloud peer on port 4001, a device on loopback)',
-      commaList,
+      addressList,
     )
     .option('--slm <model>', "a device's small model (default: one of the package)")
     .option('--dpm <model>', 'the proxy model that all share (default: the one of the package)')
@@ -56,6 +56,7 @@ Examples:
       const home = cotuneHome(options.home)
       const path = configPath(home)
       if (existsSync(path) && options.force !== true) throw alreadyThere(path)
+      assertOwnModels(role, options)
       const config = await initialConfig(role, options)
       // libp2p's keys take a while to load: only the commands that need them pay for it.
       const { loadIdentity } = await import('#protocols/mesh')
@@ -81,6 +82,19 @@ async function initialConfig(role: Role, options: InitOptions): Promise<InitialC
         ? { llm: await model(options.llm, 'llm'), dpm }
         : { slm: await model(options.slm, 'slm-llama'), dpm },
   }
+}
+
+/** A model that the role does not have would be left out in silence. */
+function assertOwnModels(role: Role, { slm, llm }: InitOptions): void {
+  const [peer, given, option, own] =
+    role === 'cloud'
+      ? (['the cloud peer', slm, '--slm', '--llm'] as const)
+      : (['a device', llm, '--llm', '--slm'] as const)
+  if (given === undefined) return
+  throw new CotuneError('CLI_USAGE', `${option} names no model of ${peer}`, {
+    hint: `${peer} has --dpm and ${own}; leave out ${option}, or name the other role`,
+    exit: EXIT.usage,
+  })
 }
 
 function alreadyThere(path: string): CotuneError {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'smol-toml'
@@ -51,4 +51,33 @@ it('refuses a model folder that is none', async () => {
   const { exitCode, stderr } = await init('device', '--slm', home)
   expect(exitCode).toBe(EXIT.config)
   expect(stderr).toContain('INIT_NO_MODEL')
+})
+
+it('refuses a model without a tokenizer, which no peer starts with', async () => {
+  await writeFile(join(home, 'config.json'), '{}')
+  const { exitCode, stderr } = await init('device', '--slm', home)
+  expect(exitCode).toBe(EXIT.config)
+  expect(stderr).toContain('it has no tokenizer.json')
+})
+
+it.each([
+  [['cloud', '--slm', 'zoo/slm-gpt2'], /--slm names no model of the cloud peer\n.*--llm/],
+  [['device', '--llm', 'zoo/llm'], /--llm names no model of a device\n.*--slm/],
+  [['--listen', 'localhost:4001'], /multiaddrs such as \/ip4\/0\.0\.0\.0\/tcp\/4001/],
+  [['--listen', '/ip4/127.0.0.1/udp/4001'], /multiaddrs such as/],
+  [['--name', ''], /letters, digits/],
+  [['--name', 'a\u001b[31mb'], /letters, digits/],
+])('refuses %j, and writes nothing', async (argv, says) => {
+  const { exitCode, stderr } = await init(...argv)
+  expect(exitCode).toBe(EXIT.usage)
+  expect(stderr).toMatch(says)
+  expect(await readdir(home)).toEqual([])
+})
+
+it('takes addresses of names and of both kinds of IP', async () => {
+  const listen = '/ip4/127.0.0.1/tcp/4001,/ip6/::1/tcp/0,/dns4/cloud.example.org/tcp/4001'
+  expect((await init('cloud', '--listen', listen)).exitCode).toBe(EXIT.ok)
+  expect(parse(await readFile(join(home, 'config.toml'), 'utf8'))).toMatchObject({
+    listen: listen.split(','),
+  })
 })

@@ -58,7 +58,9 @@ describe('a device', { timeout: 180_000 }, () => {
       expect(status.round?.participants[0]?.phase).toBe('received')
       expect(status.dpmVersion).toBe(1)
     })
+    const askedAt = Date.now()
     const status = await client.call('GET /v1/status')
+    expect(status.peers.map(({ lastSeen }) => lastSeen! >= askedAt)).toEqual([true, true])
     expect(status.loopDelayMs).toBeGreaterThanOrEqual(0)
     expect(status).toMatchObject({
       role: 'device',
