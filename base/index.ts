@@ -29,6 +29,7 @@ export {
 export { EventLog, type Numbered } from './event-log.ts'
 export { syncFolder, writeFileAtomic } from './files.ts'
 export { cotuneHome, modelCachePath, modelLibraryPath } from './home.ts'
+export { isObject } from './is-object.ts'
 export { type Job, JobQueue } from './job-queue.ts'
 export { type Startable, startAll, stopAll } from './lifecycle.ts'
 export {

@@ -1,3 +1,4 @@
+import { isObject } from '../is-object.ts'
 import { importError } from './import-error.ts'
 import { readLines } from './read-lines.ts'
 import type { BrokenRow, Row } from './row.ts'
@@ -23,9 +24,7 @@ function parseLine(path: string, line: number, text: string): Row | BrokenRow {
   } catch (error) {
     cause = error
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return { line, columns: value as Record<string, unknown> }
-  }
+  if (isObject(value)) return { line, columns: value }
   // The parser's message quotes the row, so it stays out of ours.
   const error = importError('IMPORT_JSONL_MALFORMED', `${path}:${line} is not one JSON object`, {
     hint: 'each line is one object: {"instruction": "...", "input": "...", "output": "..."}',

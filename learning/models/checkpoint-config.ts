@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { CotuneError, EXIT, isCotuneError, readJson, readRegularFile } from '#base'
+import { CotuneError, EXIT, isCotuneError, isObject, readJson, readRegularFile } from '#base'
 import { configInvalid, type HfConfig } from './hf-config.ts'
 
 export const CONFIG_FILE = 'config.json'
@@ -34,7 +34,6 @@ export async function readCheckpointConfig(folder: string): Promise<HfConfig> {
       exit: EXIT.data,
     })
   const { value } = reading
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw configInvalid('', 'it is not a JSON object')
-  return value as HfConfig
+  if (!isObject(value)) throw configInvalid('', 'it is not a JSON object')
+  return value
 }

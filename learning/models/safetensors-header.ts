@@ -1,4 +1,4 @@
-import { CotuneError, EXIT, readJson, shown, shownJson } from '#base'
+import { CotuneError, EXIT, isObject, readJson, shown, shownJson } from '#base'
 
 /**
  * Bytes an element of each dtype of the safetensors format takes, part of one where several share it; only three dtypes
@@ -157,10 +157,6 @@ const isSafe = (value: number) => Number.isSafeInteger(value)
 
 function isNumbers(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'number')
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function headerError(file: string, message: string, cause?: unknown): CotuneError {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { CotuneError, EXIT, isCotuneError, readJson, readRegularFile, shown } from '#base'
+import { CotuneError, EXIT, isCotuneError, isObject, readJson, readRegularFile, shown } from '#base'
 
 export const INDEX_FILE = 'model.safetensors.index.json'
 
@@ -35,9 +35,8 @@ export async function readShardIndex(path: string): Promise<ShardIndex | undefin
 export function parseShardIndex(bytes: Uint8Array): ShardIndex {
   const reading = readJson(bytes)
   if (!('value' in reading)) throw indexInvalid(`${INDEX_FILE} ${reading.problem}`, reading.cause)
-  const map = (reading.value as { weight_map?: unknown } | null)?.weight_map
-  if (typeof map !== 'object' || map === null || Array.isArray(map))
-    throw indexInvalid(`${INDEX_FILE} has no weight_map`)
+  const map = isObject(reading.value) ? reading.value.weight_map : undefined
+  if (!isObject(map)) throw indexInvalid(`${INDEX_FILE} has no weight_map`)
   const shardOf = new Map<string, string>()
   for (const [tensor, shard] of Object.entries(map)) shardOf.set(tensor, checkShard(shard))
   if (shardOf.size === 0) throw indexInvalid(`${INDEX_FILE} names no shard`)

@@ -3,6 +3,7 @@ import {
   CotuneError,
   EXIT,
   isCotuneError,
+  isObject,
   readJson,
   readRegularFile,
   sha256Hex,
@@ -10,7 +11,7 @@ import {
 } from '#base'
 import { createTokenizer, type TokenizerOptions } from './create-tokenizer.ts'
 import type { Tokenizer } from './tokenizer.ts'
-import { isObject, malformed, parseTokenizerFile, type TokenizerFile } from './tokenizer-file.ts'
+import { malformed, parseTokenizerFile, type TokenizerFile } from './tokenizer-file.ts'
 
 /** The largest in use, of multilingual models, have 35 MB: some 130 bytes a token. */
 const MAX_BYTES = 100_000_000

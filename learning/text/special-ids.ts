@@ -1,6 +1,6 @@
-import { CotuneError, EXIT } from '#base'
+import { CotuneError, EXIT, isObject } from '#base'
 import { vocabularyOf } from './token-surface.ts'
-import { isObject, type TokenizerFile } from './tokenizer-file.ts'
+import type { TokenizerFile } from './tokenizer-file.ts'
 
 /** Tried in this order where no configuration names the token. */
 const END_NAMES = ['</s>', '<|endoftext|>', '<|end_of_text|>', '<|im_end|>', '<eos>', '[SEP]']

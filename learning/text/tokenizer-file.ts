@@ -1,4 +1,4 @@
-import { CotuneError, EXIT, shownJson } from '#base'
+import { CotuneError, EXIT, isObject, shownJson } from '#base'
 
 export interface AddedTokenFile {
   readonly id: number
@@ -158,10 +158,6 @@ export function malformed(name: string, what: string, cause?: unknown): CotuneEr
     exit: EXIT.data,
     cause,
   })
-}
-
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isId(value: unknown): value is number {
