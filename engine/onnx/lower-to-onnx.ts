@@ -16,7 +16,7 @@ export interface LoweredProgram extends OnnxModel {
 /**
  * A program as an encoded ONNX model: inputs and variables are its inputs, weights and constants its initializers,
  * outputs and updates its outputs. Besides standard operators it uses ONNX Runtime's `com.microsoft` ones for products
- * with transposed operands or blocks, rotary embedding and activations.
+ * with transposed operands or blocks, rotary embedding, attention over a cache, activations and sums of scaled rows.
  */
 export function lowerToOnnx(
   program: Program,

@@ -183,6 +183,7 @@ export class ModelLibrary {
     })
   }
 
+  /** The error of a name that nothing goes by, with the name that may have been meant. */
   async missing(text: string, what = `there is no model ${text}`): Promise<CotuneError> {
     const known = [...new Set((await this.list()).map(({ manifest }) => manifest.name))]
     const near = didYouMean(text, known)

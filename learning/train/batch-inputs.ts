@@ -26,6 +26,7 @@ export interface BatchInputs {
   readonly exampleBytes: Node
 }
 
+/** Declares the inputs of a program for batches of this shape. */
 export function batchInputs(shape: BatchShape): BatchInputs {
   const grid = [shape.batch, shape.length]
   return {

@@ -86,6 +86,7 @@ export class ForwardPass {
     this.shape = shape
   }
 
+  /** @throws ENGINE_MISSING_WEIGHT, ENGINE_WRONG_TENSOR, ENGINE_COMPILE_FAILED */
   static async create(init: ForwardPassInit): Promise<ForwardPass> {
     const { trainee, executor, shape } = init
     const program = forwardProgram(init)
@@ -93,6 +94,7 @@ export class ForwardPass {
     return new ForwardPass(session, shape)
   }
 
+  /** @param batch packed for the pass's shape */
   async run(batch: PackedBatch): Promise<ForwardResult> {
     const result = await runWith(this.#session, batchFeeds(batch, this.shape))
     return {

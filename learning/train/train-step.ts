@@ -62,6 +62,7 @@ export class TrainStep {
     this.#state = state
   }
 
+  /** @throws ENGINE_MISSING_WEIGHT, ENGINE_WRONG_TENSOR, ENGINE_COMPILE_FAILED */
   static async create(init: TrainStepInit): Promise<TrainStep> {
     const compiled = trainProgram(init)
     const { executor, trainee, packWeights = false } = init

@@ -157,6 +157,7 @@ export class CloudTuner {
     }
   }
 
+  /** Scores a model as it was shipped, or with what of `state` and `shared` is given. */
   async evaluate(
     init: Learnt & {
       readonly model: 'llm' | 'dpm'

@@ -172,6 +172,7 @@ export class DeviceTuner {
     }
   }
 
+  /** Scores a model as it was shipped, or with what of `state` and `shared` is given. */
   async evaluate(
     init: Pick<TuneInit, 'examples' | 'state' | 'shared' | 'onProgress' | 'signal'> & {
       readonly model: 'slm' | 'dpm'

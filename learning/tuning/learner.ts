@@ -57,6 +57,7 @@ export class Learner {
     this.#accumulate = init.accumulate ?? 1
   }
 
+  /** Leaves no session open where one of its two cannot be compiled. */
   static async create(init: LearnerInit): Promise<Learner> {
     const { executor, shape, teacher, base, adapters = [], accumulate = 1 } = init
     const { recompute, packWeights = false } = init
@@ -84,6 +85,7 @@ export class Learner {
     return new Learner(init, step, pass)
   }
 
+  /** Tokens as the model reads them, cut to the length of a row. */
   encode(examples: readonly Example[]): EncodedExample[] {
     const { tokenizer } = this.model
     return examples.map((example) =>
@@ -134,6 +136,7 @@ export class Learner {
     return this.#step.read()
   }
 
+  /** Forgets the moments, and gradients that no step has taken. */
   async resetOptimiser(): Promise<void> {
     this.#read = 0
     await this.#step.resetOptimiser()

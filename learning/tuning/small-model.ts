@@ -39,6 +39,7 @@ export class SmallModel {
     return this.#isFull ? variables : fromLeaves(OWN, variables)
   }
 
+  /** What lies on the base after this much learning. */
   tuned(state: AdapterWeights | undefined): Tuned {
     if (!state) return {}
     return this.#isFull
