@@ -1,11 +1,12 @@
 import type { Executor } from '#engine'
-import { type Example, encodeExample, packExamples } from '#learning/data'
+import { type Example, packExamples } from '#learning/data'
 import { scorePredictions } from '#learning/evaluate'
 import { toLeaves } from '#learning/lora'
 import { renderPrompt } from '#learning/text'
 import { ForwardPass } from '#learning/train'
 import { batchShape } from './batch-shape.ts'
 import { createGenerator } from './create-generator.ts'
+import { encodeExamples } from './encode-examples.ts'
 import { type Tuned, withParameters } from './tuned.ts'
 import type { TunedModel } from './tuned-model.ts'
 import type { OnProgress, Scores } from './types.ts'
@@ -64,9 +65,7 @@ async function perplexityPerByte(init: Sized): Promise<number> {
   const { contextLength } = model.checkpoint.model.config
   const length = Math.min(init.length, contextLength)
   const shape = batchShape({ batch: 8, length })
-  const encoded = examples.map((example) =>
-    encodeExample(model.tokenizer, example, { maxLength: length + 1 }),
-  )
+  const encoded = encodeExamples(model.tokenizer, examples, length)
   const { weights } = withParameters(model, tuned)
   const pass = await ForwardPass.create({
     trainee: {

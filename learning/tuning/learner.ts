@@ -1,6 +1,6 @@
 import { closeOnFailure } from '#base'
 import type { Executor, Recompute, Tensor } from '#engine'
-import { type EncodedExample, type Example, encodeExample, type PackedBatch } from '#learning/data'
+import type { PackedBatch } from '#learning/data'
 import type { AdapterLayer } from '#learning/lora'
 import {
   type BatchShape,
@@ -41,7 +41,6 @@ export function commonInit(
 /** A model while it learns: a training step, and a forward pass that teaches with the parameters as they are. */
 export class Learner {
   readonly model: TunedModel
-  readonly #shape: BatchShape
   readonly #step: TrainStep
   readonly #pass: ForwardPass | undefined
   readonly #accumulate: number
@@ -51,7 +50,6 @@ export class Learner {
 
   private constructor(init: LearnerInit, step: TrainStep, pass: ForwardPass | undefined) {
     this.model = init.model
-    this.#shape = init.shape
     this.#step = step
     this.#pass = pass
     this.#accumulate = init.accumulate ?? 1
@@ -83,14 +81,6 @@ export class Learner {
         )
       : undefined
     return new Learner(init, step, pass)
-  }
-
-  /** Tokens as the model reads them, cut to the length of a row. */
-  encode(examples: readonly Example[]): EncodedExample[] {
-    const { tokenizer } = this.model
-    return examples.map((example) =>
-      encodeExample(tokenizer, example, { maxLength: this.#shape.length + 1 }),
-    )
   }
 
   /** What the model thinks of a batch. */

@@ -1,8 +1,9 @@
 import { createRandom } from '#base'
 import { alignRows, buildProjection, sparseTargets } from '#learning/align'
-import { type Example, encodeExample, type PackedBatch, packPairs } from '#learning/data'
+import { type Example, type PackedBatch, packPairs } from '#learning/data'
 import type { Tokenizer } from '#learning/text'
 import type { BatchShape, ForwardResult, Lesson, TeacherShape } from '#learning/train'
+import { encodeExamples } from './encode-examples.ts'
 import type { Learner } from './learner.ts'
 import { learningRateAt } from './learning-rate-at.ts'
 import { natsPerByte, sameTokenizerTargets } from './same-tokenizer.ts'
@@ -113,10 +114,8 @@ function pairedBatches(
 ): (readonly [PackedBatch, PackedBatch])[] {
   const { model, examples, shape } = init
   const random = createRandom(`${init.seed}/${init.round}`)
-  const options = { maxLength: shape.length + 1 }
-  const { tokenizer } = model.learner.model
-  const forModel = examples.map((example) => encodeExample(tokenizer, example, options))
-  const forProxy = examples.map((example) => encodeExample(proxyTokenizer, example, options))
+  const forModel = encodeExamples(model.learner.model.tokenizer, examples, shape.length)
+  const forProxy = encodeExamples(proxyTokenizer, examples, shape.length)
   return Array.from({ length: init.epochs }, (_, epoch) => {
     const order = random.fork(`epoch ${epoch}`).shuffle(examples.map((_, index) => index))
     return packPairs(

@@ -1,6 +1,7 @@
 import { createRandom } from '#base'
 import { type Example, packExamples } from '#learning/data'
 import type { BatchShape } from '#learning/train'
+import { encodeExamples } from './encode-examples.ts'
 import type { Learner } from './learner.ts'
 import { learningRateAt } from './learning-rate-at.ts'
 import { startStepClock } from './step-clock.ts'
@@ -29,7 +30,7 @@ export interface TuneDomainInit {
 export async function tuneDomain(init: TuneDomainInit): Promise<number> {
   const { proxy, epochs, learningRate, round, rounds, shape, signal } = init
   const random = createRandom(`${init.seed}/dst/${round}`)
-  const encoded = proxy.encode(init.examples)
+  const encoded = encodeExamples(proxy.model.tokenizer, init.examples, shape.length)
   const batches = Array.from({ length: epochs }, () =>
     packExamples(random.shuffle(encoded), shape),
   ).flat()
