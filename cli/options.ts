@@ -33,6 +33,24 @@ export function nonNegative(text: string): number {
   throw new InvalidArgumentError('a number of at least 0 is needed.')
 }
 
+/** A parser of numbers above 0 and at most `most`. */
+export function positiveUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (value > 0 && value <= most) return value
+    throw new InvalidArgumentError(`a number above 0 and at most ${most} is needed.`)
+  }
+}
+
+/** A parser of durations from a second to `most`, such as `30d`. */
+export function durationUpTo(most: string): (text: string) => number {
+  return (text) => {
+    const value = durationMs(text)
+    if (value >= 1_000 && value <= durationMs(most)) return value
+    throw new InvalidArgumentError(`a duration from 1s to ${most} is needed.`)
+  }
+}
+
 /** `90s`, `10m`, `2h`, `1d` in milliseconds. */
 export function durationMs(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)

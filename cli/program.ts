@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Help, type Option } from 'commander'
 import { packageVersion } from '#base'
 import type { CommandContext } from './command-context.ts'
 import { chatCommand } from './commands/chat.ts'
@@ -58,6 +58,7 @@ export function createCli(io: Io, setExitCode: CommandContext['setExitCode']): C
   }
   everyCommand(program, (command) => {
     command.exitOverride()
+    command.configureHelp({ optionDescription })
     // Errors are printed in one place, report-error.ts.
     command.configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -66,6 +67,12 @@ export function createCli(io: Io, setExitCode: CommandContext['setExitCode']): C
     })
   })
   return program
+}
+
+/** As commander has it, and says what must be given. */
+function optionDescription(option: Option): string {
+  const text = new Help().optionDescription(option)
+  return option.mandatory ? `${text} (required)` : text
 }
 
 function everyCommand(command: Command, change: (command: Command) => void): void {

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { CotuneError, EXIT } from '#base'
 import type { ApiClient, ChatRequest } from '#protocols/api'
 import type { CommandContext } from '../command-context.ts'
@@ -8,6 +8,7 @@ import {
   nonNegative,
   type PeerOptions,
   positiveInteger,
+  positiveUpTo,
   withPeerOptions,
 } from '../options.ts'
 import { StreamCleaner } from '../render/stream-cleaner.ts'
@@ -34,12 +35,33 @@ export function chatCommand({ io }: CommandContext): Command {
     .description("ask the device's tuned model; the question stays on the device")
     .argument('[prompt...]', 'the question; without it a conversation begins, or stdin is read')
     .option('--instruction <text>', 'the task, as in the training data')
-    .addOption(new Option('--model <role>', 'which model answers').choices(['slm', 'dpm', 'llm']))
-    .option('--temperature <t>', 'above 0 the answer is drawn, not the most probable', nonNegative)
-    .option('--top-k <n>', 'draw from so many of the most probable tokens', positiveInteger)
-    .option('--top-p <p>', 'draw from the most probable tokens up to this probability', nonNegative)
-    .option('--repetition-penalty <x>', 'above 1 what was said becomes less probable', nonNegative)
-    .option('--seed <text>', 'the same seed draws the same answer')
+    .addOption(
+      new Option(
+        '--model <role>',
+        'which model answers; slm unless told, at the cloud peer llm',
+      ).choices(['slm', 'dpm', 'llm']),
+    )
+    .option(
+      '--temperature <t>',
+      'above 0 the answer is drawn, at 0 the most probable (default: 0)',
+      temperature,
+    )
+    .option(
+      '--top-k <n>',
+      'draw from so many of the most probable tokens (default: all)',
+      positiveInteger,
+    )
+    .option(
+      '--top-p <p>',
+      'draw from the most probable tokens up to this probability (default: 1)',
+      positiveUpTo(1),
+    )
+    .option(
+      '--repetition-penalty <x>',
+      'above 1 what was said becomes less probable (default: 1)',
+      positiveUpTo(100),
+    )
+    .option('--seed <text>', 'the same seed draws the same answer (default: random)')
     .option('--stop <text>', 'ends the answer where it comes; may be repeated', append)
     .addHelpText(
       'after',
@@ -59,7 +81,13 @@ export function chatCommand({ io }: CommandContext): Command {
     })
 }
 
+function temperature(text: string): number {
+  const value = nonNegative(text)
+  return value === 0 ? value : positiveUpTo(100)(text)
+}
+
 function append(text: string, before: readonly string[] = []): readonly string[] {
+  if (text === '') throw new InvalidArgumentError('a text that is not empty is needed.')
   return [...before, text]
 }
 

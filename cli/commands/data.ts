@@ -43,7 +43,7 @@ function importCommand({ io, setExitCode }: CommandContext): Command {
       'which columns hold what, e.g. instruction=question,output=answer',
       columnMap,
     )
-    .option('--limit <n>', 'take at most so many rows to train on', positiveInteger)
+    .option('--limit <n>', 'take at most so many rows to train on (default: all)', positiveInteger)
     .addOption(
       new Option('--use <part>', 'to train on, to evaluate on, or one in ten held out')
         .choices(['train', 'evaluation', 'split'])

@@ -23,7 +23,7 @@ export function evalCommand({ io, setExitCode }: CommandContext): Command {
     .requiredOption('--model <model>', 'a model folder, or the name of a model of the library')
     .option('--adapter <dir>', 'a LoRA adapter: adapter_config.json, adapter_model.safetensors')
     .requiredOption('--data <file>', 'rows with instruction, input, and output or references')
-    .option('--limit <n>', 'the first so many rows only', positiveInteger)
+    .option('--limit <n>', 'the first so many rows only (default: all)', positiveInteger)
     .addOption(
       new Option('--executor <name>', 'what runs the model')
         .choices(['onnxruntime', 'tensorflow'])

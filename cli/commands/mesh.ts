@@ -56,8 +56,15 @@ export function meshCommand({ io, setExitCode }: CommandContext): Command {
       200,
     )
     .option('--rounds <n>', 'how many', positiveInteger, 3)
-    .option('--eval <dir>', 'score on <domain>.test.jsonl of this folder')
-    .option('--eval-limit <n>', 'score on so many rows of each domain, at most', positiveInteger)
+    .option(
+      '--eval <dir>',
+      'score on <domain>.test.jsonl of this folder (default: on .valid.jsonl of --data)',
+    )
+    .option(
+      '--eval-limit <n>',
+      'score on so many rows of each domain, at most (default: all)',
+      positiveInteger,
+    )
     .option('--seed <n>', 'which rows are taken', positiveInteger, 1)
     .addOption(
       new Option('--timeout <time>', 'give up after')

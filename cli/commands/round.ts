@@ -3,7 +3,7 @@ import { CotuneError, EXIT } from '#base'
 import type { CommandContext } from '../command-context.ts'
 import {
   clientOf,
-  durationMs,
+  durationUpTo,
   type PeerOptions,
   positiveInteger,
   withPeerOptions,
@@ -38,8 +38,16 @@ function startCommand({ io }: CommandContext): Command {
   return withPeerOptions(new Command('start'))
     .description('begin rounds; they then run by themselves')
     .option('--rounds <n>', 'how many', positiveInteger, 3)
-    .option('--quorum <n>', 'updates without which a round is not aggregated', positiveInteger)
-    .option('--deadline <time>', 'how long a round waits for updates, e.g. 30m', durationMs)
+    .option(
+      '--quorum <n>',
+      'fewest updates that make a round count (default: rounds.quorum of config.toml, 2)',
+      positiveInteger,
+    )
+    .option(
+      '--deadline <time>',
+      'how long a round waits for updates, e.g. 30m (default: rounds.deadlineMs of config.toml, 1h)',
+      durationUpTo('7d'),
+    )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<StartOptions>()
       const round = await clientOf(options).call('POST /v1/run', {

@@ -17,8 +17,15 @@ export function tuiCommand(): Command {
     .alias('top')
     .description('watch a running peer full-screen: mesh, round, loss, data and privacy, events')
     .option('--home <dir>', "the peer's folder (default: $COTUNE_HOME, else ~/.local/share/cotune)")
-    .option('--screen <name>', 'the screen to begin with')
-    .option('--refresh <time>', 'paint at most so often, e.g. 5s on a slow line', durationMs)
+    .option(
+      '--screen <name>',
+      'the screen to begin with: mesh, round, loss, data, events or help (default: mesh)',
+    )
+    .option(
+      '--refresh <time>',
+      'paint at most so often, e.g. 5s on a slow line (default: 250ms)',
+      durationMs,
+    )
     .option('--ascii', 'draw with ASCII only')
     .option('--once', 'print one frame and end')
     .addHelpText(

@@ -175,8 +175,9 @@ export class ModelLibrary {
   async requireSpace(neededBytes: number): Promise<void> {
     const freeBytes = await this.#freeBytes(this.folder)
     if (freeBytes >= neededBytes + SPARE_BYTES) return
-    const [needed, free] = [neededBytes, freeBytes].map((n) => `${(n / 1e9).toFixed(2)} GB`)
-    throw new CotuneError('DISK_FULL', `${this.folder} has ${free} free, ${needed} are needed`, {
+    const [needed, spare, free] = [neededBytes, SPARE_BYTES, freeBytes].map(inUnits)
+    const message = `${this.folder} has ${free} free; ${needed} are needed, and ${spare} to spare`
+    throw new CotuneError('DISK_FULL', message, {
       hint: 'free some space (cotune model remove), or name a folder on another disk in COTUNE_MODELS',
       data: { path: this.folder, neededBytes, freeBytes },
       exit: EXIT.data,
@@ -232,4 +233,11 @@ function unusable(folder: string, cause: unknown): CotuneError {
       exit: EXIT.config,
     },
   )
+}
+
+/** `2.50 GB`, `12.3 MB`: how disks are sold. */
+function inUnits(sizeBytes: number): string {
+  return sizeBytes >= 1e9
+    ? `${(sizeBytes / 1e9).toFixed(2)} GB`
+    : `${(sizeBytes / 1e6).toFixed(1)} MB`
 }

@@ -49,6 +49,12 @@ describe('the command line', () => {
     }
   })
 
+  it('says in the help which options must be given', async () => {
+    const { stdout } = await cotune(['eval', '--help'])
+    expect(stdout).toMatch(/--data <file> [^-]*\(required\)/)
+    expect(stdout).not.toMatch(/--limit <n> [^-]*\(required\)/)
+  })
+
   it('prints its help on stderr and exits with 2 when told nothing', async () => {
     const { exitCode, stdout, stderr } = await cotune([])
     expect({ exitCode, stdout }).toEqual({ exitCode: EXIT.usage, stdout: '' })
@@ -57,6 +63,12 @@ describe('the command line', () => {
 
   it.each([
     [['stauts'], /unknown command 'stauts'\n.*status/],
+    [['chat', '--top-p', '2', 'hi'], /a number above 0 and at most 1 is needed/],
+    [['chat', '--temperature', '200', 'hi'], /a number above 0 and at most 100 is needed/],
+    [['chat', '--stop', '', 'hi'], /a text that is not empty is needed/],
+    [['invite', '--ttl', '60d'], /a duration from 1s to 30d is needed/],
+    [['invite', '--name', 'a/b'], /up to 64 letters, digits/],
+    [['round', 'start', '--deadline', '10ms'], /a duration from 1s to 7d is needed/],
     [['status', '--hme', 'x'], /unknown option '--hme'/],
     [['round', 'start', '--rounds', 'many'], /whole number of at least 1/],
     [['round', 'start', '--deadline', '5'], /90s, 10m or 2h/],

@@ -158,7 +158,7 @@ it('says before it writes that the disk is full', async () => {
   await expect(full.requireSpace(10_000_000)).rejects.toThrow(
     expect.objectContaining({
       code: 'DISK_FULL',
-      message: expect.stringContaining('0.07 GB free'),
+      message: expect.stringContaining('70.0 MB free; 10.0 MB are needed, and 67.1 MB to spare'),
     }),
   )
 })
