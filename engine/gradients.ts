@@ -93,13 +93,9 @@ function joined(parts: readonly Node[]): Node | undefined {
     if (parameters.axis !== axis || parameters.before !== end) return undefined
     end += inputs[0].shape[axis] ?? 0
   }
-  const whole = end === pads[0]?.shape[axis]
-  return whole
-    ? concat(
-        pads.map(({ inputs }) => inputs[0]),
-        axis,
-      )
-    : undefined
+  if (end !== pads[0]?.shape[axis]) return undefined
+  const slices = pads.map(({ inputs }) => inputs[0])
+  return concat(slices, axis)
 }
 
 /** Gradients of several gathers from one table: one scatter of all rows, so that no two tables are held at once. */

@@ -30,8 +30,7 @@ export function printProgram(program: Program): string {
 
 function printValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value}]`
-  if (!ArrayBuffer.isView(value))
-    return typeof value === 'object' ? JSON.stringify(value) : String(value)
-  const data = Array.from(value as unknown as Float32Array)
-  return data.length > 4 ? `[${data.slice(0, 4)},... ${data.length}]` : `[${data}]`
+  if (value instanceof Float32Array || value instanceof Int32Array)
+    return value.length > 4 ? `[${value.subarray(0, 4)},... ${value.length}]` : `[${value}]`
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -48,14 +48,9 @@ export function recompute(
   const again = chosen(forward, mode)
   const clones = new Map<Node, Node>()
   for (const node of forward) {
-    if (again.has(node))
-      clones.set(
-        node,
-        rebuild(
-          node,
-          node.inputs.map((x) => clones.get(x) ?? x),
-        ),
-      )
+    if (!again.has(node)) continue
+    const operands = node.inputs.map((x) => clones.get(x) ?? x)
+    clones.set(node, rebuild(node, operands))
   }
   const rewritten = new Map<Node, Node>()
   for (const node of reachable(roots)) {
