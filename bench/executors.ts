@@ -3,6 +3,7 @@ import { Contender } from './contender.ts'
 import { parseOptions, shapeOf, wholeNumber } from './options.ts'
 import { randomCheckpoint } from './random-checkpoint.ts'
 import { medianOf, type Rounds, rounded, speedRatio, takeTurns } from './rounds.ts'
+import type { BenchShape } from './shapes.ts'
 import type { StepSpec } from './step/step-spec.ts'
 
 const SECONDS_EACH = 2
@@ -18,17 +19,8 @@ export const executorsBench: Bench = {
       threads: { type: 'string', default: '2' },
     })
     const shape = shapeOf(options.shape)
-    const spec: StepSpec = {
-      folder: await randomCheckpoint(shape.name, shape.config),
-      batch: options.batch === undefined ? shape.batch : wholeNumber('batch', options.batch),
-      length: shape.length,
-      trained: 'all',
-      rank: 8,
-      alpha: 16,
-      learningRate: 1e-3,
-      threads: wholeNumber('threads', options.threads),
-      base: 'float32',
-    }
+    const batch = options.batch === undefined ? shape.batch : wholeNumber('batch', options.batch)
+    const spec = await specOf({ ...shape, batch }, wholeNumber('threads', options.threads))
     const taken = await takeTurns(
       new Map(
         EXECUTORS.map((executor) => [
@@ -53,6 +45,20 @@ export const executorsBench: Bench = {
     }
     console.log(json ? JSON.stringify(summary) : describe(summary))
   },
+}
+
+async function specOf(shape: BenchShape, threads: number): Promise<StepSpec> {
+  return {
+    folder: await randomCheckpoint(shape.name, shape.config),
+    batch: shape.batch,
+    length: shape.length,
+    trained: 'all',
+    rank: 8,
+    alpha: 16,
+    learningRate: 1e-3,
+    threads,
+    base: 'float32',
+  }
 }
 
 function rowOf(rounds: Rounds, tokens: number) {
