@@ -82,8 +82,8 @@ export function addressList(text: string): readonly string[] {
   throw new InvalidArgumentError('multiaddrs such as /ip4/0.0.0.0/tcp/4001 are needed.')
 }
 
-/** What the mesh may call a peer. */
-export function peerName(text: string): string {
+/** A name of a peer or a dataset. */
+export function plainName(text: string): string {
   if (/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u.test(text)) return text
   throw new InvalidArgumentError(
     'up to 64 letters, digits, spaces, dots, dashes and underscores are needed, the first a letter or digit.',

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import type { CommandContext } from './command-context.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -32,5 +33,26 @@ export function stopOnSignal(onSecond: () => void = () => undefined): StopOnSign
     release: () => {
       for (const name of SIGNALS) process.off(name, listener)
     },
+  }
+}
+
+/**
+ * What `work` comes to; undefined where a signal stopped it, which is then said, with the exit code of that signal.
+ */
+export async function untilSignal<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  { io, setExitCode }: CommandContext,
+): Promise<T | undefined> {
+  const stop = stopOnSignal()
+  try {
+    return await work(stop.signal)
+  } catch (error) {
+    const exitCode = stop.exitCode()
+    if (exitCode === undefined) throw error
+    io.stderr.write('stopped\n')
+    setExitCode(exitCode)
+    return undefined
+  } finally {
+    stop.release()
   }
 }

@@ -7,6 +7,7 @@ import {
   clientOf,
   columnMap,
   type PeerOptions,
+  plainName,
   positiveInteger,
   withPeerOptions,
 } from '../options.ts'
@@ -36,7 +37,7 @@ function importCommand({ io, setExitCode }: CommandContext): Command {
   return withPeerOptions(new Command('import'))
     .description('read examples from a JSONL, CSV or SQLite file; on a device they never leave it')
     .argument('<file>', 'a .jsonl or .csv file, or with --query a SQLite database')
-    .option('--name <name>', "what to call the data (default: the file's name)")
+    .option('--name <name>', "what to call the data (default: the file's name)", plainName)
     .option('--query <sql>', 'read a SQLite database by this query; the database is only read')
     .option(
       '--columns <pairs>',
@@ -73,11 +74,16 @@ Examples:
     })
 }
 
+/** The file's name as far as a dataset may have it. */
+function nameAfter(file: string): string {
+  const plain = basename(file, extname(file)).replaceAll(/[^\p{L}\p{N} ._-]/gu, '-')
+  return plain.replace(/^[ ._-]+/, '').slice(0, 64) || 'data'
+}
+
 function toRequest(file: string, options: ImportOptions): ImportRequest {
   const { query, columns, limit, use, onlyPrivate, onError, dryRun } = options
-  const plain = basename(file, extname(file)).replaceAll(/[^\p{L}\p{N} ._-]/gu, '-')
   return {
-    name: options.name ?? plain,
+    name: options.name ?? nameAfter(file),
     path: resolve(file),
     ...(query === undefined ? {} : { query }),
     ...(columns === undefined ? {} : { columns }),

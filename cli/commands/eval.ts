@@ -3,9 +3,11 @@ import { Command, Option } from 'commander'
 import { CotuneError, EXIT } from '#base'
 import type { Scores } from '#protocols/api'
 import type { CommandContext } from '../command-context.ts'
+import type { Io } from '../io.ts'
 import { positiveInteger } from '../options.ts'
+import { ProgressLine } from '../render/progress-line.ts'
 import { formatScore } from '../render/units.ts'
-import { stopOnSignal } from '../stop-on-signal.ts'
+import { untilSignal } from '../stop-on-signal.ts'
 
 interface EvalOptions {
   readonly model: string
@@ -17,7 +19,8 @@ interface EvalOptions {
 }
 
 /** `cotune eval`: scores of any model folder on any JSONL file; needs no running peer. */
-export function evalCommand({ io, setExitCode }: CommandContext): Command {
+export function evalCommand(context: CommandContext): Command {
+  const { io } = context
   return new Command('eval')
     .description('score a model on a JSONL file: exact match, Rouge-L, perplexity per byte')
     .requiredOption('--model <model>', 'a model folder, or the name of a model of the library')
@@ -35,20 +38,19 @@ export function evalCommand({ io, setExitCode }: CommandContext): Command {
       '\nExamples:\n  $ cotune eval --model zoo/slm-llama --data examples/data/kitchen.valid.jsonl\n  $ cotune eval --model m --adapter a --data rows.jsonl --json',
     )
     .action(async (options: EvalOptions) => {
-      const stop = stopOnSignal()
-      const { em, rougeL, examples, perplexityPerByte } = await evaluate(options, stop.signal)
-      stop.release()
+      const scores = await untilSignal((signal) => evaluate(options, io, signal), context)
+      if (scores === undefined) return
+      const { em, rougeL, examples, perplexityPerByte } = scores
       io.stdout.write(
         options.json === true
           ? `${JSON.stringify({ em, rougeL, examples, perplexityPerByte })}\n`
           : `exact match ${formatScore(em)} %, Rouge-L ${formatScore(rougeL)} % on ${examples} examples; perplexity ${perplexityPerByte.toFixed(3)} per byte\n`,
       )
-      setExitCode(stop.exitCode() ?? 0)
     })
 }
 
 /** What learns is imported here: it takes longer to load than the help does to print. */
-async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<Scores> {
+async function evaluate(options: EvalOptions, io: Io, signal: AbortSignal): Promise<Scores> {
   const { createExecutor } = await import('#engine')
   const { readExamples } = await import('#learning/data')
   const { loadAdapter } = await import('#learning/lora')
@@ -60,13 +62,15 @@ async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<Scor
     options.adapter === undefined
       ? []
       : [{ name: 'adapter', ...(await loadAdapter(resolve(options.adapter))) }]
+  const progress = new ProgressLine(io, 'rows')
   return evaluateModel({
     model,
     tuned: { adapters },
     examples: rows.slice(0, options.limit),
     executor: createExecutor(options.executor),
+    onProgress: ({ step, steps }) => progress.update(step, steps),
     signal,
-  })
+  }).finally(() => progress.end())
 }
 
 function noRows(path: string): CotuneError {

@@ -7,7 +7,7 @@ import type { Role } from '#protocols/api'
 import type { CommandContext } from '../command-context.ts'
 import { configPath, type InitialConfig, renderConfig } from '../config-file.ts'
 import { modelSetting } from '../model-setting.ts'
-import { addressList, peerName } from '../options.ts'
+import { addressList, plainName } from '../options.ts'
 
 interface InitOptions {
   readonly home?: string
@@ -30,7 +30,7 @@ export function initCommand({ io }: CommandContext): Command {
         .default('device'),
     )
     .option('--home <dir>', 'the folder (default: $COTUNE_HOME, else ~/.local/share/cotune)')
-    .option('--name <name>', "what others call it (default: this machine's name)", peerName)
+    .option('--name <name>', "what others call it (default: this machine's name)", plainName)
     .option(
       '--listen <addresses>',
       'multiaddrs, separated by commas (default: a cloud peer on port 4001, a device on loopback)',

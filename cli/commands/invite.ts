@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
-import { clientOf, durationUpTo, type PeerOptions, peerName, withPeerOptions } from '../options.ts'
+import { clientOf, durationUpTo, type PeerOptions, plainName, withPeerOptions } from '../options.ts'
 import { formatDuration } from '../render/units.ts'
 
 interface InviteOptions extends PeerOptions {
@@ -12,7 +12,7 @@ interface InviteOptions extends PeerOptions {
 export function inviteCommand({ io }: CommandContext): Command {
   return withPeerOptions(new Command('invite'))
     .description('at the cloud peer: print an invite for one device, to be used once')
-    .option('--name <name>', 'a note of yours: for which device it is', peerName)
+    .option('--name <name>', 'a note of yours: for which device it is', plainName)
     .option('--ttl <time>', 'how long it is valid, e.g. 1h (default: 1d)', durationUpTo('30d'))
     .addHelpText(
       'after',

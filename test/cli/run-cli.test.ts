@@ -204,6 +204,25 @@ describe('commands', () => {
     ])
   })
 
+  it.each([
+    ['faq 2026.csv', 'faq 2026'],
+    ['_über(1).csv', 'über-1-'],
+    ['---.csv', 'data'],
+    [`${'long'.repeat(30)}.csv`, 'long'.repeat(16)],
+  ])('names the data of %s by its file: %s', async (file, name) => {
+    await serve({
+      'POST /v1/data': async (request) => ({
+        name: request.name,
+        imported: 1,
+        duplicates: 0,
+        skipped: [],
+        dryRun: false,
+      }),
+    })
+    const { stdout } = await cotune(withHome('data', 'import', file, '--json'))
+    expect(JSON.parse(stdout)).toMatchObject({ name })
+  })
+
   it('round shows the round; round start takes the options of parent and child', async () => {
     const requests: unknown[] = []
     await serve({

@@ -4,7 +4,7 @@ import { EXIT } from '#base'
 import type { Verification } from '#learning/verify'
 import type { CommandContext } from '../../command-context.ts'
 import { renderJson } from '../../render/json.ts'
-import { stopOnSignal } from '../../stop-on-signal.ts'
+import { untilSignal } from '../../stop-on-signal.ts'
 
 interface VerifyOptions {
   readonly golden: string
@@ -13,7 +13,8 @@ interface VerifyOptions {
 }
 
 /** `cotune model verify DIR --golden FILE`. */
-export function verifyModelCommand({ io, setExitCode }: CommandContext): Command {
+export function verifyModelCommand(context: CommandContext): Command {
+  const { io } = context
   return new Command('verify')
     .description('hold a model to the logits and tokens that another implementation recorded')
     .argument('<dir>', 'a folder with config.json and model.safetensors, or a model of the library')
@@ -35,13 +36,12 @@ Examples:
   $ cotune model verify HuggingFaceTB/SmolLM2-135M --golden golden.json --json`,
     )
     .action(async (dir: string, options: VerifyOptions) => {
-      const stop = stopOnSignal()
-      const result = await verify(dir, options, stop.signal)
-      stop.release()
+      const result = await untilSignal((signal) => verify(dir, options, signal), context)
+      if (result === undefined) return
       io.stdout.write(
         options.json === true ? `${renderJson(toJson(result))}\n` : `${render(result, options)}\n`,
       )
-      setExitCode(stop.exitCode() ?? (passes(result, options) ? EXIT.ok : EXIT.failure))
+      context.setExitCode(passes(result, options) ? EXIT.ok : EXIT.failure)
     })
 }
 
