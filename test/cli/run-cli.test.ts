@@ -207,7 +207,7 @@ describe('commands', () => {
   it.each([
     ['faq 2026.csv', 'faq 2026'],
     ['_über(1).csv', 'über-1-'],
-    ['---.csv', 'data'],
+    ['__.csv', 'data'],
     [`${'long'.repeat(30)}.csv`, 'long'.repeat(16)],
   ])('names the data of %s by its file: %s', async (file, name) => {
     await serve({
