@@ -12,6 +12,7 @@ import {
   withPeerOptions,
 } from '../options.ts'
 import { StreamCleaner } from '../render/stream-cleaner.ts'
+import { sayWhenBusy } from '../say-when-busy.ts'
 
 interface ChatOptions extends PeerOptions {
   readonly instruction?: string
@@ -71,8 +72,9 @@ export function chatCommand({ io }: CommandContext): Command {
       const client = clientOf(options)
       const answer: Answer = async (prompt, instruction = options.instruction, signal) => {
         const request = toRequest(prompt, instruction, options)
-        if (options.json !== true) return printAnswer(client, request, io.stdout, signal)
-        const reply = await client.call('POST /v1/chat', request, signal)
+        if (options.json !== true) return printAnswer(client, request, io, signal)
+        const hasCome = sayWhenBusy(client, io.stderr)
+        const reply = await client.call('POST /v1/chat', request, signal).finally(hasCome)
         io.stdout.write(`${JSON.stringify(reply)}\n`)
       }
       if (words.length > 0) await answer(words.join(' '))
@@ -116,12 +118,14 @@ function toRequest(
 async function printAnswer(
   client: ApiClient,
   request: ChatRequest,
-  stdout: CommandContext['io']['stdout'],
+  { stdout, stderr }: CommandContext['io'],
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const cleaner = new StreamCleaner('\n\t')
+  const hasCome = sayWhenBusy(client, stderr)
   let begun = false
   const print = (piece: string) => {
+    hasCome()
     begun = true
     stdout.write(cleaner.push(piece))
   }
@@ -129,6 +133,7 @@ async function printAnswer(
     await client.stream('POST /v1/chat', request, print, signal)
     begun = true
   } finally {
+    hasCome()
     if (begun) stdout.write(`${cleaner.end()}\n`)
   }
 }

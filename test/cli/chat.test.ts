@@ -9,16 +9,16 @@ import { temporaryFolder } from '../base/temporary-folder.ts'
 import { eventually } from '../daemon/eventually.ts'
 import { SOURCE_COMMAND } from '../integration/source-command.ts'
 import { fakeIo } from './fake-io.ts'
-import { fakeStatus } from './fake-status.ts'
+import { fakeRound, fakeStatus } from './fake-status.ts'
 import { servePeer } from './serve-peer.ts'
 
 type Chat = ApiHandlers['POST /v1/chat']
 
 /** The home of a peer that answers so. */
-async function peer(chat: Chat): Promise<string> {
+async function peer(chat: Chat, status = fakeStatus()): Promise<string> {
   const home = temporaryFolder()
   const server = await servePeer(home, {
-    'GET /v1/status': async () => fakeStatus(),
+    'GET /v1/status': async () => status,
     'POST /v1/chat': chat,
   })
   onTestFinished(() => server.stop())
@@ -153,4 +153,24 @@ it.each([
   // As `cotune chat talk | head -1` ends: well.
   expect(await ended).toEqual(signal ? [null, signal] : [EXIT.ok, null])
   await stopped
+})
+
+it.each([
+  [fakeStatus({ round: fakeRound({ phase: 'tuning' }) }), 'kitchen is learning just now'],
+  [fakeStatus(), ''],
+])('says while nothing comes that the peer is learning, if it is', async (status, says) => {
+  const asked = Promise.withResolvers<void>()
+  const slow: Chat = async () => {
+    await asked.promise
+    return { text: 'late', model: 'slm' }
+  }
+  const home = await peer(slow, status)
+  const running = [chat(home, ['hi']), chat(home, ['hi', '--json'])]
+  setTimeout(asked.resolve, 3_000)
+  for (const { ended } of running) {
+    const { exitCode, stderr } = await ended
+    expect(exitCode).toBe(EXIT.ok)
+    expect(stderr.startsWith(says)).toBe(true)
+    expect(stderr === '').toBe(says === '')
+  }
 })
