@@ -30,6 +30,9 @@ export const NEUTRAL_KEYS: ReadonlySet<string> = new Set([
   'cache_implementation',
   'pretraining_tp',
   'chunk_size_feed_forward',
+  // Llama 1's; transformers reads `max_position_embeddings` alone.
+  'max_sequence_length',
+  'model_max_length',
   'gradient_checkpointing',
   'attention_softmax_in_fp32',
   'reorder_and_upcast_attn',

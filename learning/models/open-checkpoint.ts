@@ -49,7 +49,6 @@ const MAX_WARNINGS = 20
 export async function openCheckpoint(folder: string): Promise<OpenCheckpoint> {
   const source = await readCheckpointConfig(folder)
   const told = createModel(source)
-  const tokenizer = await readTokenizer(folder)
   const { entries, files, index } = await readWeightFiles(folder)
   const isUntied = await hasUntiedHead(told, entries)
   const model = isUntied ? createModel({ ...source, tie_word_embeddings: false }) : told
@@ -64,6 +63,8 @@ export async function openCheckpoint(folder: string): Promise<OpenCheckpoint> {
     const place = { path, byteOffset: dataStart + begin, byteLength: end - begin }
     tensors.set(name, createStoredTensor({ name, ...place, dtype, shape }))
   }
+  // Last: how much of it is read goes by the size of the vocabulary, which the weights have borne out by now.
+  const tokenizer = await readTokenizer(folder)
   return { model, tensors, warnings, files, ...(tokenizer === undefined ? {} : { tokenizer }) }
 }
 

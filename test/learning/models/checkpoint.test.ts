@@ -186,15 +186,24 @@ it.each([
     { 'config.json': '{"model_type":"x","architectures":[{"toString":1}]}' },
     'MODEL_TYPE_UNSUPPORTED',
   ],
-  [
-    'a tokenizer far too large for its model',
-    { 'config.json': JSON.stringify(TINY.llama), 'tokenizer.json': ' '.repeat(5_000_000) },
-    'TOKENIZER_NOT_FOUND',
-  ],
 ])('refuses %s', async (_, files: Record<string, string>, code) => {
   const path = await mkdtemp(join(folder, 'bad-'))
   for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text)
   await expect(loadCheckpoint(path)).rejects.toThrow(expect.objectContaining({ code }))
+})
+
+it('reads no more of a tokenizer than the vocabulary of the weights makes likely', async () => {
+  const { model, weights } = randomModel(TINY.llama, 'large tokenizer')
+  const path = await mkdtemp(join(folder, 'large-'))
+  await saveCheckpoint(path, {
+    model,
+    weights,
+    files: { 'tokenizer.json': ' '.repeat(5_000_000) },
+  })
+  await expect(openCheckpoint(path)).rejects.toMatchObject({ code: 'TOKENIZER_NOT_FOUND' })
+  const config = { ...model.source, vocab_size: 100_000 }
+  await writeFile(join(path, 'config.json'), JSON.stringify(config))
+  await expect(openCheckpoint(path)).rejects.toMatchObject({ code: 'MODEL_TENSOR_SHAPE' })
 })
 
 it('refuses a tensor that lies in another shard than the index says', async () => {
