@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { CotuneError, EXIT } from '#base'
+import type { TunedAdapter } from '#learning/tuning'
 import type { Scores } from '#protocols/api'
 import type { CommandContext } from '../command-context.ts'
 import type { Io } from '../io.ts'
@@ -53,15 +54,17 @@ export function evalCommand(context: CommandContext): Command {
 async function evaluate(options: EvalOptions, io: Io, signal: AbortSignal): Promise<Scores> {
   const { createExecutor } = await import('#engine')
   const { readExamples } = await import('#learning/data')
-  const { loadAdapter } = await import('#learning/lora')
+  const { checkAdapter, loadAdapter } = await import('#learning/lora')
   const { evaluateModel, loadTunedModel } = await import('#learning/tuning')
   const rows = await readExamples(resolve(options.data))
   if (rows.length === 0) throw noRows(options.data)
   const model = await loadTunedModel('slm', options.model)
-  const adapters =
-    options.adapter === undefined
-      ? []
-      : [{ name: 'adapter', ...(await loadAdapter(resolve(options.adapter))) }]
+  const adapters: TunedAdapter[] = []
+  if (options.adapter !== undefined) {
+    const { spec, weights } = await loadAdapter(resolve(options.adapter))
+    checkAdapter(model.checkpoint.model, spec, weights)
+    adapters.push({ name: 'adapter', spec, weights })
+  }
   const progress = new ProgressLine(io, 'rows')
   return evaluateModel({
     model,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -173,6 +173,40 @@ describe('as bytes', () => {
     const difference = encodeAdapter(adapter).length - half.length
     const elements = [...adapter.values()].reduce((sum, { data }) => sum + data.length, 0)
     expect(Math.abs(difference - 2 * elements)).toBeLessThan(64)
+  })
+
+  it.each([
+    [{ r: 0 }, 'r: '],
+    [{ r: undefined }, 'r: it is missing'],
+    [{ lora_alpha: 1e308 }, 'lora_alpha: '],
+    [{ target_modules: 'all-linear' }, 'target_modules: '],
+    [{ bias: 'all' }, 'bias: '],
+    [{ use_dora: true }, 'use_dora: '],
+    [{ rank_pattern: { q_proj: 2 } }, 'rank_pattern: '],
+    [{ init_lora_weights: 'pissa_niter_16' }, 'init_lora_weights: '],
+    [{ alora_invocation_tokens: [5] }, 'alora_invocation_tokens: '],
+  ])('is refused with %o', async (options, message) => {
+    const folder = await mkdtemp(join(tmpdir(), 'cotune-adapter-'))
+    try {
+      await saveAdapter(folder, { spec, weights: adapter })
+      const path = join(folder, 'adapter_config.json')
+      const config = JSON.parse(await readFile(path, 'utf8')) as object
+      const plain = { init_lora_weights: true, modules_to_save: null, rank_pattern: null }
+      await writeFile(path, JSON.stringify({ ...config, ...plain }))
+      expect((await loadAdapter(folder)).spec).toEqual(spec)
+      await writeFile(path, JSON.stringify({ ...config, ...options }))
+      await expect(loadAdapter(folder)).rejects.toThrow(
+        expect.objectContaining({
+          code: 'LORA_CONFIG_INVALID',
+          message: expect.stringContaining(message) as string,
+        }),
+      )
+      await rm(path)
+      await mkdir(path)
+      await expect(loadAdapter(folder)).rejects.toThrow('it is no regular file')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('is a folder as PEFT writes it', async () => {
