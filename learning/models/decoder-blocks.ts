@@ -1,4 +1,4 @@
-import { add, multiply, type Node } from '#engine'
+import { multiply, type Node } from '#engine'
 import { type Activation, activate } from './activations.ts'
 import type { Attend } from './attention-pass.ts'
 import type { ModelConfig } from './causal-model.ts'
@@ -50,15 +50,4 @@ export function gatedMlp(
   const gate = activate(own.linear(x, 'gate_proj', intermediateSize, { bias }), activation)
   const gated = multiply(gate, own.linear(x, 'up_proj', intermediateSize, { bias }))
   return own.linear(gated, 'down_proj', hiddenSize, { bias })
-}
-
-/** Llama's layer: each block reads a normalised copy of what it adds to. */
-export function preNormLayer(
-  x: Node,
-  at: Modules,
-  attention: (read: Node) => Node,
-  mlp: (read: Node) => Node,
-): Node {
-  const between = add(x, attention(at.rmsNorm(x, 'input_layernorm')))
-  return add(between, mlp(at.rmsNorm(between, 'post_attention_layernorm')))
 }

@@ -3,12 +3,11 @@ import { activate } from './activations.ts'
 import { splitColumns } from './attention.ts'
 import type { Attend } from './attention-pass.ts'
 import type { CausalModel } from './causal-model.ts'
-import { DECODER_NAMES, preNormLayer } from './decoder-blocks.ts'
 import { decoderConfig, decoderFields } from './decoder-config.ts'
 import { type HfConfig, readHfConfig } from './hf-config.ts'
 import { only, positive, size } from './hf-fields.ts'
+import { createPreNormDecoder } from './llama-decoder.ts'
 import type { Modules } from './modules.ts'
-import { createTransformer } from './transformer.ts'
 
 // Phi-3's layers are all of one type, whatever `layer_types` would say.
 const { layer_types: _, ...sharedFields } = decoderFields
@@ -55,17 +54,5 @@ export function createPhi3(source: HfConfig): CausalModel {
     const gated = multiply(activate(gate!, hf.hidden_act), up!)
     return at.linear(gated, 'mlp.down_proj', hiddenSize)
   }
-  return createTransformer({
-    config,
-    source,
-    names: DECODER_NAMES,
-    layer: (x, at, attend) =>
-      preNormLayer(
-        x,
-        at,
-        (read) => attention(read, at, attend),
-        (read) => mlp(read, at),
-      ),
-    leave: (x, at) => at.rmsNorm(x, 'model.norm'),
-  })
+  return createPreNormDecoder({ config, source, attention, mlp })
 }
