@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bytesOf, createRandom } from '#base'
-import { tensor } from '#engine'
+import { type Tensor, tensor } from '#engine'
 import {
   checkpointDigest,
   createModel,
@@ -63,6 +63,14 @@ it('replaces a folder whole, and leaves nothing beside it', async () => {
   expect(await readdir(join(folder, 'replaced'))).toEqual(['model'])
 })
 
+/** Tensors as they are under a configuration, in a folder of its own: what saveCheckpoint would not write. */
+async function store(source: object, tensors: ReadonlyMap<string, Tensor>): Promise<string> {
+  const path = await mkdtemp(join(folder, 'stored-'))
+  await writeFile(join(path, 'config.json'), JSON.stringify(source))
+  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(tensors))
+  return path
+}
+
 it("loads GPT-2 as the hub keeps it: no prefix, mask buffers, a head that is the embedding's copy", async () => {
   const { model, weights } = randomModel(TINY.gpt2, 'hub')
   const hub = new Map(
@@ -70,11 +78,7 @@ it("loads GPT-2 as the hub keeps it: no prefix, mask buffers, a head that is the
   )
   hub.set('h.0.attn.bias', tensor(new Float32Array(16), [1, 1, 4, 4]))
   hub.set('lm_head.weight', weights.get('transformer.wte.weight')!)
-  const path = join(folder, 'hub')
-  await mkdir(path)
-  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
-  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(hub))
-  const loaded = await loadCheckpoint(path)
+  const loaded = await loadCheckpoint(await store(model.source, hub))
   expect(loaded.warnings).toEqual([])
   expect(loaded.weights).toEqual(weights)
 })
@@ -85,11 +89,7 @@ it('takes a tied head for the embedding where the file has the head alone', asyn
   const stored = new Map(
     [...weights].map(([name, value]) => [name === embedding ? head : name, value]),
   )
-  const path = join(folder, 'head')
-  await mkdir(path)
-  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
-  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(stored))
-  const loaded = await loadCheckpoint(path)
+  const loaded = await loadCheckpoint(await store(model.source, stored))
   expect(loaded.warnings).toEqual([])
   expect(loaded.weights).toEqual(weights)
 })
@@ -104,12 +104,7 @@ it.each([
     const { data, shape } = untied.weights.get('model.embed_tokens.weight')!
     const weights = new Map(untied.weights)
     weights.set('lm_head.weight', tensor(change(data as Float32Array), shape))
-    const path = await mkdtemp(join(folder, 'untied-'))
-    await writeFile(
-      join(path, 'config.json'),
-      JSON.stringify({ ...untied.model.source, tie_word_embeddings: true }),
-    )
-    await writeFile(join(path, 'model.safetensors'), encodeSafetensors(weights))
+    const path = await store({ ...untied.model.source, tie_word_embeddings: true }, weights)
     const loaded = await loadCheckpoint(path)
     expect(loaded.warnings).toEqual([
       { code: 'MODEL_HEAD_UNTIED', message: expect.stringContaining('lm_head.weight') },
@@ -125,10 +120,8 @@ it.each([
 
 it('says what an untied head that is not there may mean', async () => {
   const { model, weights } = randomModel(TINY.llama, 'no head')
-  const path = await mkdtemp(join(folder, 'headless-'))
-  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
   const headless = new Map([...weights].filter(([name]) => name !== 'lm_head.weight'))
-  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(headless))
+  const path = await store(model.source, headless)
   await expect(loadCheckpoint(path)).rejects.toMatchObject({
     code: 'MODEL_TENSOR_MISSING',
     hint: expect.stringContaining('tie_word_embeddings'),
@@ -137,12 +130,9 @@ it('says what an untied head that is not there may mean', async () => {
 
 it('says the whole shape where one has a dimension too many', async () => {
   const { model, weights } = randomModel(TINY.llama, 'rank')
-  const path = await mkdtemp(join(folder, 'rank-'))
-  await writeFile(join(path, 'config.json'), JSON.stringify(model.source))
   const name = 'model.embed_tokens.weight'
   const { data, shape } = weights.get(name)!
-  const stored = new Map(weights).set(name, tensor(data, [...shape, 1]))
-  await writeFile(join(path, 'model.safetensors'), encodeSafetensors(stored))
+  const path = await store(model.source, new Map(weights).set(name, tensor(data, [...shape, 1])))
   await expect(loadCheckpoint(path)).rejects.toMatchObject({
     code: 'MODEL_TENSOR_SHAPE',
     message: expect.stringContaining(`${JSON.stringify([...shape, 1])}, config.json implies`),
