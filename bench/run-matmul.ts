@@ -18,7 +18,7 @@ async function time(): Promise<number> {
 }
 
 await time()
-await serve({ seconds: await time() }, async (units) => {
+const work = async (units: number) => {
   let seconds = 0
   let bestSeconds = Number.POSITIVE_INFINITY
   for (let i = 0; i < units; i++) {
@@ -27,4 +27,5 @@ await serve({ seconds: await time() }, async (units) => {
     bestSeconds = Math.min(bestSeconds, taken)
   }
   return { seconds, bestSeconds }
-})
+}
+await serve({ seconds: await time() }, { wake: time, work })

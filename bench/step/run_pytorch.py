@@ -164,6 +164,7 @@ ready = {
 print(json.dumps(ready), flush=True)
 for line in sys.stdin:
     units = int(line)
+    step()  # Does not count: caches and clocks are cold.
     start = time.perf_counter()
     for _ in range(units):
         loss = step()

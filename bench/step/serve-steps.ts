@@ -3,7 +3,7 @@ import { secondsSince, serve } from '../serve.ts'
 /** One training step; resolves to its loss. */
 export type Step = () => Promise<number>
 
-/** Warms up, then takes as many steps as are asked for. */
+/** Warms up, then takes as many steps as are asked for; without `warmUp` none beside these. */
 export async function serveSteps(
   step: Step,
   { warmUp = true, version }: { readonly warmUp?: boolean; readonly version?: string } = {},
@@ -12,10 +12,11 @@ export async function serveSteps(
   const start = performance.now()
   if (warmUp) await step()
   const ready = { seconds: secondsSince(start), firstLoss, ...(version ? { version } : {}) }
-  await serve(ready, async (units) => {
+  const work = async (units: number) => {
     let loss = Number.NaN
     const began = performance.now()
     for (let i = 0; i < units; i++) loss = await step()
     return { seconds: secondsSince(began) / units, loss }
-  })
+  }
+  await serve(ready, { wake: warmUp ? step : async () => undefined, work })
 }
