@@ -3,7 +3,8 @@ import { createRandom } from '#base'
 import { createExecutor, type Executor } from '#engine'
 import { createAdapter, type LoraSpec, toLeaves } from '#learning/lora'
 import { loadCheckpoint, openCheckpoint, openFrozenBase } from '#learning/models'
-import { linearSchedule, TrainStep } from '#learning/train'
+import { TrainStep } from '#learning/train'
+import { learningRateAt } from '#learning/tuning'
 import { QUERY_AND_VALUE } from '../flops.ts'
 import { benchCache } from '../random-checkpoint.ts'
 import { batchShape, madeUpBatch, textBatches } from './batches.ts'
@@ -12,9 +13,6 @@ import type { StepSpec } from './step-spec.ts'
 
 const ADAPTER = 'bench'
 const WEIGHT_DECAY = 0.01
-/** As on a device. */
-const WARMUP_STEPS = 5
-const FLOOR = 0.05
 
 /** Our side, the way the product goes: a checkpoint's folder, a {@link TrainStep} over it, packed batches. */
 export async function openStep(
@@ -23,11 +21,13 @@ export async function openStep(
 ): Promise<Step> {
   const batches = await openBatches(spec)
   const step = await (spec.trained === 'full' ? openFullStep : openLoraStep)(spec, executor)
-  const schedule = spec.text ? linearSchedule(spec.text.steps, WARMUP_STEPS, FLOOR) : () => 1
+  // Text is trained on as on a device in its only round.
+  const { text } = spec
+  const rateAt = (index: number) => (text ? learningRateAt(1, 1, index, text.steps) : 1)
   let taken = 0
   return async () => {
     const batch = batches[taken % batches.length]!
-    return (await step.run(batch, spec.learningRate * schedule(taken++))).loss
+    return (await step.run(batch, spec.learningRate * rateAt(taken++))).loss
   }
 }
 

@@ -8,6 +8,7 @@ export {
   type TuneResult,
 } from './device-tuner.ts'
 export { type EvaluateInit, evaluateModel } from './evaluate-model.ts'
+export { learningRateAt } from './learning-rate-at.ts'
 export { teacherShape } from './mutual-learning.ts'
 export { natsPerByte, sameTokenizerTargets } from './same-tokenizer.ts'
 export { type TuningSettings, tuningSettings } from './settings.ts'
