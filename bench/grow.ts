@@ -13,8 +13,9 @@ import { rounded } from './rounds.ts'
 import { secondsSince } from './serve.ts'
 import type { StepSpec } from './step/step-spec.ts'
 
-const LEAST_ROUNDS = 5
-const SECONDS_A_POINT = 2
+/** So many that a long step, too, falls into a quiet moment. */
+const LEAST_ROUNDS = 9
+const SECONDS_A_POINT = 5
 
 interface AxisResult {
   readonly points: readonly Measured[]
