@@ -30,7 +30,7 @@ const STDERR_KEPT = 2_000
 
 /**
  * A process that works on demand: when warm it prints {@link Ready} as JSON on a line, then for each line `N` on its standard
- * input does one unit that does not count, then N, and prints a {@link Report}. Other lines are passed over.
+ * input wakes (see `serve`), does N units of work and prints a {@link Report}. Other lines are passed over.
  */
 export class Contender {
   readonly name: string

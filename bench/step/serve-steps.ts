@@ -18,5 +18,5 @@ export async function serveSteps(
     for (let i = 0; i < units; i++) loss = await step()
     return { seconds: secondsSince(began) / units, loss }
   }
-  await serve(ready, { wake: warmUp ? step : async () => undefined, work })
+  await serve(ready, warmUp ? { wake: step, work } : { work })
 }
